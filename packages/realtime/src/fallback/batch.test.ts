@@ -17,6 +17,9 @@ let http: Server
 /** Requests with frames that are to be answered 429, and how many frames the others had. */
 let refusals: number
 let sizes: number[]
+/** What they are told to wait, and when each came. */
+let retryAfter: string
+let askedAt: number[]
 
 afterEach(async () => {
   await Promise.all(clients.splice(0).map((client) => client.close()))
@@ -28,10 +31,13 @@ afterEach(async () => {
 async function serve(limits: RealtimeServerOptions['limits'] = {}): Promise<string> {
   refusals = 0
   sizes = []
+  retryAfter = '0'
+  askedAt = []
   realtime = createRealtimeServer({ jwtSecret, authorize: () => true, limits })
   http = createServer((request, response) => {
     const isUp = request.method === 'POST' && /\/(?:events|poll)\/\w/.test(request.url ?? '')
-    if (isUp && refusals-- > 0) return void response.writeHead(429, { 'retry-after': '0' }).end()
+    if (isUp) askedAt.push(performance.now())
+    if (isUp && refusals-- > 0) return void response.writeHead(429, { 'retry-after': retryAfter }).end()
     if (isUp) sizes.push(Number(request.headers['content-length']))
     realtime.handleIncoming(request, response)
   })
@@ -103,6 +109,19 @@ describe.each([
     await Promise.all(upTo(3).map((n) => room.broadcast('note', { n })))
     await expect.poll(() => heard).toEqual(upTo(3))
     expect(gaps).toBe(0)
+  })
+
+  it('goes again no earlier than the server has said', async () => {
+    const url = await serve()
+    const room = (await connect(embedded({ url, WebSocket }), 'ana')).channel('room')
+    await room.ready
+    askedAt = []
+    retryAfter = '1'
+    refusals = 2
+    await room.broadcast('note', { n: 1 })
+    const [first = 0, second = 0, third = 0] = askedAt
+    expect(askedAt).toHaveLength(3)
+    for (const waited of [second - first, third - second]) expect(waited).toBeGreaterThan(990)
   })
 })
 

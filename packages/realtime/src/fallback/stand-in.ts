@@ -26,29 +26,39 @@ const TOO_MANY = 429
 /** Where a server that is asked too often does not say when it takes more. */
 const LATER_MS = 1000
 
+/** The body of a refusal: many gateways have an `error`, and only our own server has `msc` beside it. */
+interface Said {
+  readonly words: string | undefined
+  readonly isOurs: boolean
+}
+
 /** What a request was answered, as far as the connection goes. */
 export class Refused extends Error {
   readonly status: number
   /** After how many milliseconds it may be asked again, where it says so. */
   readonly retryAfterMs: number | undefined
-  /** In those of our own server. */
-  readonly isInWords: boolean
-  constructor(status: number, words: string | undefined, retryAfterMs?: number) {
+  /** Our own server said so, and nothing in between. */
+  readonly isOurs: boolean
+  constructor(status: number, { words, isOurs }: Said, retryAfterMs?: number) {
     super(words ?? `The server answered ${status}`)
     this.status = status
-    this.isInWords = words !== undefined
+    this.isOurs = isOurs
     this.retryAfterMs = retryAfterMs
   }
   /** As a WebSocket is closed that was refused, or that is lost. */
   get code(): number {
-    return this.status === UNAUTHORIZED || this.msc ? 1008 : 1006
+    return this.isOurs && (this.status === UNAUTHORIZED || this.msc) ? 1008 : 1006
   }
-  /** Of a server that takes no more now: what is in between says it in other words, or none. */
+  /** Of a server that takes no more now. A gateway that says the same only stands in this way to it. */
   get msc(): Refusal | undefined {
-    if (!this.isInWords || (this.status !== TOO_MANY && this.status !== UNAVAILABLE)) return undefined
+    if (!this.isOurs || (this.status !== TOO_MANY && this.status !== UNAVAILABLE)) return undefined
     const code = this.status === TOO_MANY ? 'RATE_LIMITED' : 'UNAVAILABLE'
     const { retryAfterMs } = this
     return { code, ...(retryAfterMs !== undefined && { retry_after_ms: retryAfterMs }) }
+  }
+  /** Milliseconds in which it is not to be asked again. */
+  get waitMs(): number {
+    return this.retryAfterMs ?? (this.status === TOO_MANY ? LATER_MS : 0)
   }
   /** The server may take it later. */
   get isPassing(): boolean {
@@ -131,7 +141,7 @@ export abstract class StandIn {
     const text = await response.text().catch(() => '')
     const seconds = Number(response.headers.get('retry-after') ?? Number.NaN)
     const retryAfterMs = seconds >= 0 ? seconds * 1000 : undefined
-    throw new Refused(response.status, wordsOf(text), retryAfterMs)
+    throw new Refused(response.status, saidBy(text), retryAfterMs)
   }
 
   /** One request at a time, so that nothing overtakes. */
@@ -177,17 +187,18 @@ export abstract class StandIn {
         return await this.post(lines.join('\n'), lines.length, signal)
       } catch (error) {
         if (!(error instanceof Refused) || error.status !== TOO_MANY || signal.aborted) throw error
-        await pause(Math.max(error.retryAfterMs ?? LATER_MS, 100), signal)
+        await pause(Math.max(error.waitMs, 100), signal)
       }
     }
   }
 }
 
-function wordsOf(text: string): string | undefined {
+function saidBy(text: string): Said {
   try {
-    const { error } = JSON.parse(text) as { error?: unknown }
-    return typeof error === 'string' && error !== '' ? error.slice(0, 300) : undefined
+    const { error, msc } = Object(JSON.parse(text)) as { readonly error?: unknown; readonly msc?: unknown }
+    const words = typeof error === 'string' && error !== '' ? error.slice(0, 300) : undefined
+    return { words, isOurs: words !== undefined && typeof Object(msc).code === 'string' }
   } catch {
-    return undefined
+    return { words: undefined, isOurs: false }
   }
 }

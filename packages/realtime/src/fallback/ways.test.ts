@@ -11,7 +11,7 @@ import { PollSocket } from './poll-socket.ts'
 import { SseSocket } from './sse-socket.ts'
 
 type Way = 'websocket' | 'events' | 'poll'
-type Fate = 'open' | 'refused' | 'mute'
+type Fate = 'open' | 'refused' | 'mute' | 401 | 429 | 503
 
 const jwtSecret = 'a-secret-for-tests-that-is-long-enough-0123'
 let realtime: RealtimeServer
@@ -31,6 +31,12 @@ const mute = (response: ServerResponse): void => {
   response.writeHead(200, { 'content-type': 'text/event-stream' }).flushHeaders()
 }
 
+/** In the words that many gateways have. */
+const refuseAsGateway = (response: ServerResponse, status: number): void => {
+  response.writeHead(status, { 'content-type': 'application/json', 'retry-after': '1' })
+  response.end(JSON.stringify({ error: 'Service Unavailable', code: 'UNAVAILABLE' }))
+}
+
 // Translated once, as it would be on a page: the first time takes longer than the next try of a WebSocket.
 beforeAll(() => import('./ways.ts'))
 beforeEach(async () => {
@@ -44,6 +50,7 @@ beforeEach(async () => {
     const fate = network[way ?? 'poll']
     if (fate === 'refused') request.socket.destroy()
     else if (way && fate === 'mute') mute(response)
+    else if (way && typeof fate === 'number') refuseAsGateway(response, fate)
     else if (!realtime.handleIncoming(request, response)) response.writeHead(404).end()
   })
   http.on('upgrade', (request, socket, head) => {
@@ -61,6 +68,13 @@ afterEach(async () => {
   http.closeAllConnections()
   await new Promise((resolve) => http.close(resolve))
 })
+/** Uses up the streams of the account. */
+async function fill(): Promise<void> {
+  for (let status = 200; status === 200;) {
+    const request = new Request('http://x/realtime/v1/events', { headers: { authorization: `Bearer ${token}` } })
+    status = (await realtime.handleRequest(request))?.status ?? 0
+  }
+}
 const connect = (options: EmbeddedOptions = {}): Realtime => {
   client = createRealtime({
     driver: embedded({
@@ -98,6 +112,28 @@ describe('a network that blocks WebSockets', () => {
     await channel.track({ here: true })
     await expect.poll(() => states.at(-1)).toEqual({ a: [{ here: true }] })
     expect(tried.slice(0, 3)).toEqual(['websocket', 'events', 'poll'])
+  })
+
+  it.each([401, 429, 503] as const)('and whose gateway answers streams %i is gone round by polling', async (status) => {
+    network = { websocket: 'refused', events: status, poll: 'open' }
+    await connect().channel('room').ready
+    expect(tried.slice(0, 3)).toEqual(['websocket', 'events', 'poll'])
+    await expect.poll(() => client.status).toBe('connected')
+  })
+
+  it.each([
+    ['no token', async () => (token = 'none'), 'REALTIME_TOKEN_REFUSED'],
+    ['too many connections', () => fill(), 'REALTIME_RATE_LIMITED'],
+  ])('and a server that itself refuses the stream for %s ask no other way', async (_why, prepare, code) => {
+    network.websocket = 'refused'
+    await prepare()
+    const codes: unknown[] = []
+    connect()
+      .channel('room')
+      .onError((error) => codes.push(Object(error).code))
+    await expect.poll(() => codes).toContain(code)
+    expect(tried.slice(0, 2)).toEqual(['websocket', 'events'])
+    expect(tried).not.toContain('poll')
   })
 
   it('and collects streams is gone round by polling within seconds', { timeout: 15_000 }, async () => {

@@ -8,6 +8,7 @@ import {
   type NewAction,
   type NewMessage,
 } from '../server/history/store.ts'
+import { digitsOfExponents } from '../server/wire/exact.ts'
 import { actionOf, HISTORY_COLUMNS, versionOf, type EventRow } from './message.ts'
 import type { FeedPageJson } from './page.ts'
 
@@ -52,6 +53,7 @@ export function createKeeping(
 ): FeedKeeping {
   return {
     async append(messages) {
+      for (const { payload } of messages) assertWritable(payload)
       const rows = await query<{ id: string | number | bigint }>(APPEND, [
         messages.map(({ topic }) => topic),
         messages.map(({ event }) => event),
@@ -82,11 +84,28 @@ export function createKeeping(
       return row && { event: row.event, by: row.author ?? undefined }
     },
     async act({ topic, private: isPrivate, target, action, value, by }, sinceMs) {
+      assertWritable(value)
       const wish = [topic, isPrivate, rowOf(target), action, value, by ?? null, sinceMs, MAX_NAMES, MAX_ACTIONS]
       const [row] = await query<{ outcome: ActionOutcome }>(ACT, wish)
       return row?.outcome ?? 'unknown'
     },
   }
+}
+
+/** How many times as long a payload may become by its exponents, and how many digits it may have by them in any case. */
+const MAX_GROWTH = 8
+const MAX_GROWN = 4096
+
+/**
+ * Postgres writes numbers out: a few characters such as `1e131071` would be kept, and read by everybody, as 128 KiB.
+ *
+ * @throws RangeError with the code that Postgres has for a number that is too large.
+ */
+function assertWritable(json: string): void {
+  if (digitsOfExponents(json) <= MAX_GROWN + MAX_GROWTH * json.length) return
+  throw Object.assign(new RangeError('[msc/realtime] The numbers of a payload are too large to be written out.'), {
+    code: '22003',
+  })
 }
 
 /** The row of an id; of what is none of ours, one that there never is. */
@@ -147,7 +166,10 @@ const FIND = `select e.event, e.author from msc_feed.events as e
     and not exists (select from msc_feed.events as d where d.target = e.id and d.event = 'delete')`
 const ACT = `select outcome from msc_feed.act($1, $2, $3::bigint, $4, $5::jsonb, $6,
   to_timestamp($7::double precision / 1000), $8, $9)`
-/** Rows and position are of the same moment. One message more says that there are older ones. */
+/**
+ * Rows and position are of the same moment. One message more says that there are older ones. Of what is newer than a page, so that
+ * no more than `newest` are read in all, only what lies before its beginning is counted: the first page costs no more for a large number.
+ */
 const LATEST = `select false as gap, coalesce(l.found > l.nth, false) as more, u.cursor as last, ${HISTORY_COLUMNS},
     s.deleted, s.edited, s.payload::text as now, s.reactions::text as reactions,
     to_char(s.edited_at at time zone 'utc', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') as edited_at
@@ -162,11 +184,10 @@ const LATEST = `select false as gap, coalesce(l.found > l.nth, false) as more, u
               where e.topic = $1 and e.private = $2 and ($3::bigint is null or e.id < $3::bigint)
                 and e.inserted_at >= to_timestamp($4::double precision / 1000) and e.raw is null
                 and e.target is null and not starts_with(e.topic, 'feed:') and ($6::bigint is null or e.id = $6::bigint)
-                and e.id >= coalesce((
-                  select m.id from msc_feed.events as m where m.topic = $1 and m.private = $2 and m.raw is null and m.target is null
-                    and not starts_with(m.topic, 'feed:')
-                    order by m.id desc offset $7 - 1 limit 1), 0)
-              order by e.id desc limit $5 + 1
+              order by e.id desc limit least($5 + 1, $7)
           ) as i
-      ) as k
+      ) as k where k.nth <= $7 - (select count(*) from (
+        select from msc_feed.events as m where m.topic = $1 and m.private = $2 and m.raw is null and m.target is null
+          and not starts_with(m.topic, 'feed:') and m.id >= coalesce($3::bigint, $6::bigint + 1)
+          order by m.id desc limit $7) as passed)
   ) as l on l.fits left join msc_feed.events as e on e.id = l.id left join lateral msc_feed.message_state(e.id) as s on true order by e.id`

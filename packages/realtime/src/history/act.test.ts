@@ -116,3 +116,25 @@ it('goes over the connection of another tab, and is heard in each tab that has a
   await expect.poll(() => heard.get('first')).toEqual(['note', 'react', 'delete', 'end'])
   await expect.poll(() => heard.get('second')).toEqual(['react', 'delete', 'end'])
 })
+
+it('is not heard by who subscribes as it is heard', async () => {
+  const realtime = await open()
+  const room = realtime.channel('room:1', { history: true })
+  let heard = 0
+  const subscribe = (): void => {
+    const channel = realtime.channel('room:1', { history: true })
+    channel.onAction(() => {
+      heard += 1
+      channel.leave()
+      if (heard < 50) subscribe()
+    })
+  }
+  subscribe()
+  let isTold = false
+  await room.ready
+  const { id } = await room.broadcast('note', { n: 1 })
+  room.onAction(() => (isTold = true))
+  await room.react(String(id), 'up')
+  await expect.poll(() => isTold).toBe(true)
+  expect(heard).toBe(1)
+})

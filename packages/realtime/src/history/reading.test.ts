@@ -75,7 +75,7 @@ it('what is not valid is passed, and read no second time', async () => {
 it('amounts that are none are said to be, and ask the server nothing', async () => {
   const errors: unknown[] = []
   await say(1)
-  for (const rewind of [-1, 1.5, Infinity, { messages: 0 }, { ms: -5 }]) {
+  for (const rewind of [-1, 1.5, Infinity, { messages: 0 }, { ms: -5 }, { ms: Infinity }, { messages: 1.5 }]) {
     const channel = client.channel('kept', { rewind })
     channel.onError((error) => errors.push(error))
     channel.on('*', () => errors.push('heard'))
@@ -84,7 +84,7 @@ it('amounts that are none are said to be, and ask the server nothing', async () 
       .poll(() => errors)
       .toMatchObject([{ code: 'OPTION_INVALID', message: expect.stringContaining('rewind') }])
     errors.length = 0
-    for (const wish of [{ limit: 0 }, { limit: 1.5 }, { ms: -1 }, { limit: 'all' }, { id: 7 }]) {
+    for (const wish of [{ limit: 0 }, { limit: 1.5 }, { ms: -1 }, { ms: NaN }, { limit: 'all' }, { id: 7 }]) {
       await expect(channel.history(wish as never)).rejects.toMatchObject({ code: 'OPTION_INVALID' })
     }
     expect((await channel.history({ limit: 5 })).messages).toHaveLength(1)
@@ -127,3 +127,11 @@ it.each([['with schemas', true] as const, ['without', false] as const])(
     await expect.poll(() => heard).toEqual([1, 2, 'react', 3])
   },
 )
+
+it('a time need be no whole number of milliseconds', async () => {
+  await say(1, 2)
+  for (const gate of gates) gate.resolve(true)
+  const { channel, heard } = listen({ rewind: { messages: 5, ms: 60_000.5 } })
+  await expect.poll(() => heard).toEqual([1, 2])
+  expect((await channel.history({ ms: 60_000.5 })).messages).toHaveLength(2)
+})

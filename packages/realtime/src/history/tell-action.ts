@@ -29,7 +29,9 @@ export function tellAction(members: Iterable<Member>, call: typeof callAll, payl
   const action = actionOf(raw, payload)
   if (!action) return
   const { event } = raw as { readonly event?: unknown }
-  for (const member of members) {
+  // Over a copy: one that takes itself off and on again hears an action once.
+  // oxlint-disable-next-line unicorn/no-useless-spread -- it changes meanwhile
+  for (const member of [...members]) {
     const { read, onInvalid } = member
     const handOn = (told: unknown): void => call([member], 'onAction', told)
     const readAction = async (): Promise<unknown> =>

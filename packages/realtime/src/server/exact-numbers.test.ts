@@ -43,6 +43,15 @@ describe('a number that JavaScript would round', () => {
     await heard('"event":"alone","payload":9007199254740993')
   })
 
+  it('changes nothing beside a broadcast, or a state, without a payload', async () => {
+    const rest = '"also":12345678901234567890'
+    send('room', 'broadcast', `{"type":"broadcast","event":"empty",${rest}}`)
+    await heard('"event":"empty","payload":{}')
+    send('room', 'presence', `{"type":"presence","event":"track",${rest}}`)
+    await heard('"presence_diff"')
+    expect(texts.filter((text) => text.includes('"status":"error"'))).toEqual([])
+  })
+
   it('comes as it was sent by REST, beside what is nobody’s number', async () => {
     const post = (path: string, body: string): Promise<Response> =>
       fetch(`${server.url}/realtime/v1/api/broadcast${path}`, {

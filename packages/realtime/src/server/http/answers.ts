@@ -27,14 +27,17 @@ export function protectedAnswer(response: Response): Response {
   return response
 }
 
+/** Only this server says `msc`: by it a client tells a refusal from that of a gateway on the way. */
 export const fail = (status: number, error: string, headers: Readonly<Record<string, string>> = {}): Response =>
-  Response.json({ error }, { status, headers })
+  Response.json({ error, msc: { code: codeOfStatus(status) } }, { status, headers })
 
 /** 429 with `Retry-After`; `error` is where the other answers of this server, and the SDKs, have the text. */
 export function tooMany(refusal: Refusal): Response {
   const error = textOfRefusal(refusal)
   const { limit, of, retryAfterMs } = refusal
-  return problem({ status: 429, title: error, code: 'RATE_LIMITED', retryAfterMs, extensions: { error, limit, of } })
+  const code = 'RATE_LIMITED'
+  const extensions = { error, limit, of, msc: { code } }
+  return problem({ status: 429, title: error, code, retryAfterMs, extensions })
 }
 
 export const sessionEnded = (): Response => fail(401, SESSION_ENDED)

@@ -101,7 +101,7 @@ describe('policies that can not be asked', () => {
     })
     expect([response.status, await response.json()]).toEqual([
       503,
-      { error: expect.stringContaining('can not be said') },
+      { error: expect.stringContaining('can not be said'), msc: { code: 'UNAVAILABLE' } },
     ])
   })
 

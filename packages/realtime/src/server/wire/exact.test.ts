@@ -1,11 +1,18 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { markNumbers, restoreNumbers } from './exact.ts'
+import { isHeld } from './decimal.ts'
+import { digitsOfExponents, markNumbers, restoreNumbers } from './exact.ts'
 
 const kept = (text: string): string => {
   const marked = markNumbers(text)
   return marked === undefined ? JSON.stringify(JSON.parse(text)) : restoreNumbers(JSON.stringify(JSON.parse(marked)))
 }
+
+/** Every token looked at by itself. */
+const markedOneByOne = (text: string): string[] =>
+  text
+    .match(/"(?:[^"\\]|\\.)*"|-?\d[\d.]*(?:[eE][+-]?\d+)?/gs)
+    ?.filter((token) => !token.startsWith('"') && !isHeld(token)) ?? []
 
 describe('numbers with more digits than JavaScript keeps', () => {
   it.each([
@@ -28,5 +35,60 @@ describe('numbers with more digits than JavaScript keeps', () => {
 
   it('leave spaces and names that come twice as JSON writes them', () => {
     expect(kept('{ "a" : 1,\n "a" : 9007199254740993 }')).toBe('{"a":9007199254740993}')
+  })
+
+  it('are found among texts that look like them, with and without escapes', () => {
+    const number = fc.tuple(
+      fc.constantFrom('', '-'),
+      fc.bigInt({ min: 0n, max: 10n ** 25n }),
+      fc.string({ unit: fc.constantFrom('0', '7'), maxLength: 20 }),
+      fc.constantFrom('', 'e5', 'E-12', 'e+307', 'e308', 'e309', 'e-400', 'e0000001'),
+    )
+    const written = number.map(([sign, whole, part, exponent]) => `${sign}${whole}${part && `.${part}`}${exponent}`)
+    const double = fc.double({ noNaN: true, noDefaultInfinity: true }).map((value) => JSON.stringify(value))
+    const quoted = fc
+      .string({ unit: fc.constantFrom('"', '\\', '1e999', '12345678901234567', ',') })
+      .map((value) => JSON.stringify(value))
+    fc.assert(
+      fc.property(fc.array(fc.oneof(written, double, quoted)), (tokens) => {
+        const text = `[${tokens.join()}]`
+        const marked = markNumbers(text)
+        const found =
+          marked === undefined
+            ? []
+            : (JSON.parse(marked) as unknown[]).flatMap((value) =>
+                typeof value === 'string' && value.startsWith('msc ') ? [value.slice(value.lastIndexOf(' ') + 1)] : [],
+              )
+        expect(found).toEqual(markedOneByOne(text))
+        if (marked !== undefined) expect(restoreNumbers(marked)).toBe(text)
+      }),
+    )
+  })
+
+  it('cost little more than reading the text does, whatever is in it', () => {
+    const timed = (work: () => unknown): number => {
+      const took = Array.from({ length: 5 }, () => {
+        const from = performance.now()
+        work()
+        return performance.now() - from
+      })
+      return Math.min(...took)
+    }
+    const many = (length: number, each: (n: number) => unknown): string =>
+      JSON.stringify(Array.from({ length }, (_, n) => each(n)))
+    for (const text of [
+      many(130_000, () => 1).replace('1', '"1e"'),
+      many(13_000, Math.sin),
+      many(13_000, (n) => `1234567890123${n}4567`),
+      many(13_000, (n) => `1234567890123${n}4567`).replaceAll('"', ''),
+      '1'.repeat(260_000),
+      many(1, () => '\\"1e999'.repeat(30_000)),
+    ]) {
+      expect(timed(() => markNumbers(text))).toBeLessThan(40 * timed(() => JSON.parse(text)) + 20)
+    }
+  })
+
+  it('are as long by their exponents as those say, in numbers alone', () => {
+    expect(digitsOfExponents('[1e5,-2.5E-12,1e+3,7,"1e99","\\"1e99"]')).toBe(20)
   })
 })
