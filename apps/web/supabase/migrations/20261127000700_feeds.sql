@@ -465,6 +465,8 @@ declare
   whole text := split_part(after, '>', 1);
   base pg_snapshot;
   heard jsonb := '{}';
+  -- Of those that were open, those that are not any more: nothing of an open transaction can have been deleted.
+  ended xid8[];
   target pg_snapshot;
   past bigint := 0;
   found int;
@@ -479,18 +481,20 @@ begin
     select jsonb_object_agg(split_part(each, '.', 1), split_part(each, '.', 2)::bigint) into heard
       from unnest(string_to_array(split_part(whole, '+', 2), ',')) as each;
   end if;
+  ended := array(select open from pg_snapshot_xip(base) as open where pg_visible_in_snapshot(open, now_at));
   target := coalesce(nullif(split_part(split_part(after, '>', 2), '@', 1), '')::pg_snapshot, now_at);
   past := coalesce(nullif(split_part(after, '@', 2), '')::bigint, 0);
   gap := substr(after, 1, 36) <> epoch or pg_snapshot_xmax(base) > pg_snapshot_xmax(now_at)
     or exists (select from msc_feed.state as s where s.floor > pg_snapshot_xmax(base) or exists (
-      select from pg_snapshot_xip(base) as open where open < s.floor))
-      -- Something was deleted, but perhaps nothing of this topic that was not heard: neither its last deleted row nor those before.
-      and (topic is null or exists (
+      select from unnest(ended) as open where open < s.floor))
+      -- Something was deleted, but perhaps nothing that was not heard: neither the last deleted row of a topic nor those before.
+      and exists (
         select from msc_feed.pruned as p
-          where p.topic in (topic, 'feed!', case when starts_with(topic, 'feed:') then 'feed!' || split_part(topic, ':', 2) end)
+          where (topic is null
+              or p.topic in (topic, 'feed!', case when starts_with(topic, 'feed:') then 'feed!' || split_part(topic, ':', 2) end))
             and (not pg_visible_in_snapshot(p.xid, base) and coalesce((heard ->> p.xid::text)::bigint, 0) < p.id
               or not pg_visible_in_snapshot(p.prior, base)
-              or exists (select from pg_snapshot_xip(base) as open where open < p.prior))))
+              or exists (select from unnest(ended) as open where open < p.prior)))
     or starts_with(topic, 'feed:') and exists (select from msc_feed.events as e where e.topic = 'feed!' || split_part(topic, ':', 2)
       and e.xid >= pg_snapshot_xmin(base) and not pg_visible_in_snapshot(e.xid, base)
       and not coalesce((heard ->> e.xid::text)::bigint, 0) >= e.id);
