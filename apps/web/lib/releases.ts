@@ -90,7 +90,7 @@ export interface ReleasePage {
 /** What is dropped when a release of the owner changes. */
 const ownTag = (ownerId: string): string => `releases:${ownerId}`
 const ALL_TAG = 'releases:all'
-/** What is dropped when it is not known whose releases have changed. */
+/** Every list has it: it is dropped when nobody knows whose releases have changed. */
 const ANY_TAG = 'releases'
 
 /** Who reads the rows of all owners is told of the changes of all. */
