@@ -1,5 +1,47 @@
 import { describe, expect, it } from 'vitest'
-import { playwrightCounts, readReport, sum, vitestCounts } from './lib/reports.mjs'
+import {
+  playwrightCounts,
+  playwrightFailures,
+  readFailures,
+  readReport,
+  sum,
+  vitestCounts,
+  vitestFailures,
+} from './lib/reports.mjs'
+
+describe('failures', () => {
+  it('are read from a vitest report with the first line of why', () => {
+    const failed = {
+      status: 'failed',
+      fullName: 'sums > adds',
+      failureMessages: ['\u001b[31mError: 3 is not 4\u001b[39m\n at x'],
+    }
+    const report = {
+      testResults: [
+        { name: 'a.test.ts', status: 'failed', message: 'no such module\nat y', assertionResults: [] },
+        {
+          name: 'b.test.ts',
+          status: 'failed',
+          assertionResults: [failed, { status: 'passed', fullName: 'sums > more' }],
+        },
+      ],
+    }
+    expect(vitestFailures(report)).toEqual(['a.test.ts: no such module', 'b.test.ts › sums > adds: Error: 3 is not 4'])
+  })
+  it('are read from a Playwright report, whose suites are nested', () => {
+    const spec = (title, ok) => ({
+      file: 'e2e/x.spec.ts',
+      title,
+      ok,
+      tests: [{ results: [{}, { error: { message: 'Timeout\nof 30 s' } }] }],
+    })
+    const report = { suites: [{ specs: [spec('one', true)], suites: [{ specs: [spec('two', false)] }] }], errors: [] }
+    expect(playwrightFailures(report)).toEqual(['e2e/x.spec.ts › two: Timeout'])
+  })
+  it('are none where there is no report', () => {
+    expect(readFailures('/nowhere/report.json', vitestFailures)).toEqual([])
+  })
+})
 
 describe('test counts', () => {
   it('are read from a vitest report, in which a file that did not load is a failure', () => {

@@ -1,16 +1,26 @@
-// `npm test` tests everything, from an empty folder if need be. Its last line has the counts of the runners' reports.
+// `npm test` tests everything, from an empty folder if need be. Its last lines name what failed, and have the counts of the runners' reports.
 // MSC_REQUIRE_SERVICES=1 makes a missing Redis or browser a failure instead of skipping tests.
 import { existsSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { pnpm, root } from './lib/pnpm.mjs'
-import { playwrightCounts, readReport, sum, vitestCounts } from './lib/reports.mjs'
+import {
+  playwrightCounts,
+  playwrightFailures,
+  readFailures,
+  readReport,
+  sum,
+  vitestCounts,
+  vitestFailures,
+} from './lib/reports.mjs'
 import { services } from './lib/services.mjs'
 import { build, install } from './lib/setup.mjs'
 
 const required = process.env.MSC_REQUIRE_SERVICES === '1'
 const reports = join(root, '.cache', 'reports')
 const failed = []
+/** Said again at the end: whoever reads the log of a long run begins there. */
+const failures = []
 const started = Date.now()
 
 async function stage(name, run) {
@@ -23,6 +33,7 @@ async function stage(name, run) {
 }
 
 function finish(counts) {
+  for (const failure of failures) console.error(`✗ ${failure}`)
   if (failed.length > 0) console.error(`Failed: ${failed.join(', ')}`)
   console.log(`Took ${((Date.now() - started) / 1000).toFixed(0)} s`)
   console.log(`Tests: ${counts.passed} passed, ${counts.failed} failed, ${counts.skipped} skipped`)
@@ -70,6 +81,7 @@ await stage('unit, conformance, integration', async () => {
   return vitest()
 })
 const counts = [readReport(unitReport, vitestCounts)]
+failures.push(...readFailures(unitReport, vitestFailures))
 
 if (env.MSC_SKIP_BROWSER) {
   counts.push({ passed: 0, failed: 0, skipped: 1 })
@@ -79,5 +91,6 @@ if (env.MSC_SKIP_BROWSER) {
     pnpm(['--filter', 'web', 'run', 'test:e2e'], { env: { ...env, PLAYWRIGHT_JSON_OUTPUT_NAME: browserReport } }),
   )
   counts.push(readReport(browserReport, playwrightCounts))
+  failures.push(...readFailures(browserReport, playwrightFailures))
 }
 finish(sum(counts))

@@ -1,4 +1,5 @@
 import { existsSync, readFileSync } from 'node:fs'
+import { stripVTControlCharacters } from 'node:util'
 
 /** @typedef {{ passed: number, failed: number, skipped: number }} Counts */
 
@@ -23,6 +24,32 @@ export function playwrightCounts(report) {
   return { passed: expected + flaky, failed: unexpected + (report.errors?.length ?? 0), skipped }
 }
 
+/** What failed by a vitest JSON report: the file, the test, and the first line of why. @returns {string[]} */
+export function vitestFailures(report) {
+  return (report.testResults ?? []).flatMap(({ name, status, message, assertionResults = [] }) => {
+    if (status === 'failed' && assertionResults.length === 0) return [`${name}: ${firstLine(message)}`]
+    return assertionResults
+      .filter((test) => test.status === 'failed')
+      .map((test) => `${name} › ${test.fullName}: ${firstLine(test.failureMessages?.[0])}`)
+  })
+}
+
+/** What failed by a Playwright JSON report. @returns {string[]} */
+export function playwrightFailures(report) {
+  const inSuite = ({ specs = [], suites = [] }) => [
+    ...specs
+      .filter(({ ok }) => !ok)
+      .map(({ file, title, tests = [] }) => {
+        const result = tests.flatMap(({ results = [] }) => results).find(({ error }) => error)
+        return `${file} › ${title}: ${firstLine(result?.error?.message)}`
+      }),
+    ...suites.flatMap(inSuite),
+  ]
+  return [...(report.suites ?? []).flatMap(inSuite), ...(report.errors ?? []).map(({ message }) => firstLine(message))]
+}
+
+const firstLine = (text = '') => stripVTControlCharacters(text).trim().split('\n')[0]
+
 /** Reads a report. A runner that wrote none counts as one failure. */
 export function readReport(path, count) {
   if (!existsSync(path)) return { passed: 0, failed: 1, skipped: 0 }
@@ -30,6 +57,15 @@ export function readReport(path, count) {
     return count(JSON.parse(readFileSync(path, 'utf8')))
   } catch {
     return { passed: 0, failed: 1, skipped: 0 }
+  }
+}
+
+/** Reads what failed by a report; nothing where there is none. @returns {string[]} */
+export function readFailures(path, failuresOf) {
+  try {
+    return failuresOf(JSON.parse(readFileSync(path, 'utf8')))
+  } catch {
+    return []
   }
 }
 

@@ -47,7 +47,7 @@ interface FeedPorts {
   readonly rooms: Rooms
   readonly departures: Departures
   readonly history: History | undefined
-  readonly gaps: Pick<Gaps, 'inRoom' | 'isDue' | 'atOnce'>
+  readonly gaps: Pick<Gaps, 'inRoom' | 'atOnce'>
 }
 
 /**
@@ -65,7 +65,7 @@ export function publishFeed({ rooms, departures, history, gaps }: FeedPorts, mes
   if (message.kind === 'missed') return tellMissed(departures, gaps)
   const { id, at, by, cursor, topic, event, json, bytes, kind, action, private: isPrivate } = message
   const handOnKept = (kept: Broadcast, from?: Connection): void => {
-    if (!broadcastKept(rooms, kept, from, gaps.isDue(topic, isPrivate))) gaps.inRoom(topic, isPrivate)
+    if (!broadcastKept(rooms, kept, from)) gaps.inRoom(topic, isPrivate)
   }
   const said = { event, payload: bytes ?? json, private: isPrivate }
   const isKept = history?.isOfFeeds === true && !bytes && history.keeps(topic, isPrivate)

@@ -17,13 +17,8 @@ export interface Gaps {
   everywhere(): void
   /** The same, before this returns: what follows would be taken for news of what is missing. */
   atOnce(): void
-  /** Something is missing in one room. */
+  /** Something is missing in one room. Until its members are told, those who follow the history hear nothing of it. */
   inRoom(topic: string, isPrivate: boolean): void
-  /**
-   * Whether the members of a room will be told that. Those who follow the history may be told nothing of it until then: they would
-   * take it for news of everything before it.
-   */
-  isDue(topic: string, isPrivate: boolean): boolean
   close(): void
 }
 
@@ -40,8 +35,7 @@ export function createGaps(rooms: Rooms, isKept: (topic: string) => boolean, onT
   let isClosed = false
   let nextAt = -Infinity
   let cancel: CancelTimer | undefined
-  /** Rooms that will be told. */
-  const busy = new Map<string, CancelTimer>()
+  const busy = rooms.gapsDue
   const tell = (members: readonly Membership[], count = AT_ONCE, from = 0): void => {
     for (const member of members.slice(from, from + count)) {
       // It may have left, or joined again, meanwhile.
@@ -62,6 +56,10 @@ export function createGaps(rooms: Rooms, isKept: (topic: string) => boolean, onT
       count,
     )
   }
+  const take = (room: string): void => {
+    busy.get(room)?.()
+    busy.delete(room)
+  }
   const tellAll = (count = AT_ONCE): void => {
     cancel?.()
     cancel = undefined
@@ -69,10 +67,10 @@ export function createGaps(rooms: Rooms, isKept: (topic: string) => boolean, onT
     told += 1
     attempt('tell of a gap', () => onTell?.())
     emit('realtime.missed', {})
-    tellInTurns(
-      [...rooms.everyone()].filter(({ topic }) => !isKept(topic)),
-      count,
-    )
+    const members = [...rooms.everyone()].filter(({ topic }) => !isKept(topic))
+    // A room that would be told by itself is told by this.
+    if (busy.size > 0) for (const { topic, private: isPrivate } of members) take(rooms.keyOf(topic, isPrivate))
+    tellInTurns(members, count)
   }
   return {
     get told() {
@@ -101,7 +99,6 @@ export function createGaps(rooms: Rooms, isKept: (topic: string) => boolean, onT
         clock.setTimeout(() => attempt('tell of a gap', tellRoom), BUSY_MS),
       )
     },
-    isDue: (topic, isPrivate) => busy.size > 0 && busy.has(rooms.keyOf(topic, isPrivate)),
     close() {
       isClosed = true
       cancel?.()

@@ -87,24 +87,14 @@ export function pend(rooms: Rooms, messages: readonly Broadcast[]): () => void {
 /**
  * Sends a message that is kept, whose sender was told that it is. False in a room that can't follow: its members have to be told
  * that they missed something, upon which those who follow the history fetch it.
- *
- * @param isMissing They will be told: those who follow the history hear nothing, and read this one too.
  */
-export function broadcastKept(rooms: Rooms, message: Broadcast, from?: Connection, isMissing = false): boolean {
+export function broadcastKept(rooms: Rooms, message: Broadcast, from?: Connection): boolean {
   if (!fits(rooms, [message], false)) {
     rooms.runtime.counters.countRefused(ROOM_BUSY)
     return false
   }
-  if (!isMissing) broadcastHere(rooms, message, from)
-  else broadcastToOthers(rooms, message, from)
+  broadcastHere(rooms, message, from)
   return true
-}
-
-/** Sends a message to those who do not follow its room's history. */
-function broadcastToOthers(rooms: Rooms, message: Broadcast, from?: Connection): void {
-  const outgoing = outgoingOf(message, 'message', from)
-  rooms.runtime.counters.countBroadcasts(1)
-  sendToRoom(rooms, { ...outgoing, isFor: (member) => !member.followsHistory && outgoing.isFor(member) })
 }
 
 /** Sends a message to everybody in its room, on all servers, but for whoever sent it and does not want to hear it. */
@@ -113,10 +103,19 @@ export function broadcast(rooms: Rooms, message: Broadcast, from?: Connection): 
   rooms.outbound?.broadcast(message)
 }
 
-/** Sends a message to those in its room who are on this server. */
+/**
+ * Sends a message to those in its room who are on this server. Of one that is kept, those who follow the history hear nothing while
+ * they have yet to be told that another is missing: they would take it for news of everything before it. They read both.
+ */
 export function broadcastHere(rooms: Rooms, message: Broadcast, from?: Connection): void {
+  const outgoing = outgoingOf(message, 'message', from)
+  const { topic, private: isPrivate, meta } = message
+  const isHeldBack = meta !== undefined && rooms.gapsDue.size > 0 && rooms.gapsDue.has(rooms.keyOf(topic, isPrivate))
   rooms.runtime.counters.countBroadcasts(1)
-  sendToRoom(rooms, outgoingOf(message, 'message', from))
+  sendToRoom(
+    rooms,
+    isHeldBack ? { ...outgoing, isFor: (member) => !member.followsHistory && outgoing.isFor(member) } : outgoing,
+  )
 }
 
 /**

@@ -137,6 +137,8 @@ export interface Rooms {
   readonly pending: Map<string, { count: number; bytes: number }>
   /** What is to be sent to a room once the message before it has reached everybody there; absent while nothing is. */
   readonly sending: Map<string, RoomQueue>
+  /** Rooms that will be told that something is missing in them, by key, and what takes that back. Nearly always empty. */
+  readonly gapsDue: Map<string, CancelTimer>
   /** Bytes that wait in all rooms. */
   waitingBytes: number
   readonly window: Window
@@ -161,6 +163,7 @@ export function createRooms(runtime: Runtime = createRuntime()): Rooms {
     followed: new Map(),
     sending: new Map(),
     pending: new Map(),
+    gapsDue: new Map(),
     presence: new Map(),
     present: new Map(),
     elsewhere: new Map(),
