@@ -397,10 +397,9 @@ export function createRealtime(options: RealtimeOptions): Realtime {
 
   /** What is in the way is said once, not at each attempt; a network that is away is the status's to tell. */
   const warned = createSeen(500)
-  const warn = (topic: string, error: Error): void => {
+  const warn = (topic: string, error: Error & Partial<MscError>): void => {
     trouble = error.message
-    const { retryable, code } = error as Partial<MscError>
-    if (retryable && !code?.endsWith('REFUSED')) return
+    if (error.retryable && !error.code?.endsWith('REFUSED')) return
     if (warned.add(topic + trouble)) report(error, 'join', { topic })
   }
 

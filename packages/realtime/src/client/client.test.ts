@@ -511,6 +511,24 @@ describe('what can not be joined', () => {
     expect(await client.health()).toEqual(expect.not.objectContaining({ detail: expect.anything() }))
   })
 
+  it('joins again when the server wants it, and no sooner', async () => {
+    const busy = new DriverError('fake', 'Too many joins.', { retryable: true, retryAfterMs: 30_000 })
+    fake.override.subscribe = () => Promise.reject(busy)
+    const errors: Error[] = []
+    connect()
+      .channel('room')
+      .onError((error) => errors.push(error))
+    await settle()
+    expect(errors).toHaveLength(1)
+    await clock.advance(30_000)
+    expect(errors).toHaveLength(1)
+    await clock.advance(500)
+    expect(errors).toHaveLength(2)
+    delete fake.override.subscribe
+    await clock.advance(31_000)
+    expect(client.status).toBe('connected')
+  })
+
   it('reports nothing of a network that is away, and once a token that can not be had', async () => {
     const reported: string[] = []
     const onError: ErrorReporter = (error) => reported.push(error.message)

@@ -1,4 +1,4 @@
-import { sleep, toError, withoutScope, type Clock } from '@msc/core'
+import { sleep, toError, withoutScope, type Clock, type DriverError } from '@msc/core'
 import type { InTime } from '../base/in-time.ts'
 import { onPage } from '../base/page.ts'
 import { deferred, type Deferred } from '../base/promises.ts'
@@ -135,13 +135,12 @@ export function createMembership(topic: Audience, waitMs?: number, missed?: bool
       wake = new AbortController()
       if (waitMs) await sleep(waitMs, { clock, signal: wake.signal }).catch(() => undefined)
       if (signal.aborted) return
-      let spreadMs: number | undefined
       let liveAt = Infinity
       let redone: boolean | undefined
+      let spreadMs: number | undefined
       const lost = new AbortController()
       const down = deferred<void>()
-      waitMs = 0
-      joined = undefined
+      joined = waitMs = undefined
       const end = (): void => {
         // At once, so that nothing more is sent to what is lost.
         lost.abort()
@@ -166,11 +165,11 @@ export function createMembership(topic: Audience, waitMs?: number, missed?: bool
           redone = again
           end()
         }
-        const { token, identity } = user
+        const { token } = user
         joined = await inTime('join', (inner) =>
           driver.subscribe(
             name,
-            { token, self: false, user: identity, private: options.private, presenceKey: topic.presenceKey },
+            { token, self: false, user: user.identity, private: options.private, presenceKey: topic.presenceKey },
             {
               onMessage(event, payload, meta) {
                 if (signal.aborted) return
@@ -205,23 +204,24 @@ export function createMembership(topic: Audience, waitMs?: number, missed?: bool
             callAll(members, 'onGap')
           }
           self.wasLive = true
-          if (token) options.users('renew', token, self, lost.signal).catch(() => undefined)
+          options.users('renew', token, self, lost.signal).catch(() => undefined)
         }
         await down.promise
       } catch (error) {
-        // Refused, timed out, or no token: each is tried again, more and more rarely.
+        // Refused, timed out, or no token: each is tried again, more and more rarely, and not before the server wants it.
         self.report(error)
+        waitMs = (error as DriverError | undefined)?.retryAfterMs
       }
       lose = undefined
       lost.abort()
       // A driver that throws, answers with no promise or never settles costs itself.
       await options.inTime('leave', async () => joined?.leave()).catch(() => undefined)
-      if (signal.aborted) return
-      move('reconnecting')
       // Another tab has the connection now, and waits for nobody; unless it goes on like that.
       const wasStable = clock.monotonic() - liveAt > 1000
+      if (signal.aborted) return
+      move('reconnecting')
       if (wasStable) attempt = 0
-      if (!redone && !(wasStable && spreadMs === 0)) waitMs = options.retryMs(attempt++, spreadMs)
+      if (!redone && (!wasStable || spreadMs !== 0)) waitMs = options.retryMs(attempt++, spreadMs) + (waitMs || 0)
     }
   }
   onPage(['online', 'visibilitychange'], nudge, signal)

@@ -26,7 +26,7 @@ export interface User {
 /** Calls a function of this file, once it has been loaded. */
 export interface Users {
   (what: 'ask' | 'refreshToken'): Promise<void>
-  (what: 'renew', token: string, membership: Membership, signal: AbortSignal): Promise<void>
+  (what: 'renew', token: string | undefined, membership: Membership, signal: AbortSignal): Promise<void>
 }
 
 /** What the client has loaded already. */
@@ -110,10 +110,11 @@ function changeUser(tools: UserTools, last: string): void {
 /** Asks for another token before this one expires, until the signal ends; and sends what this user has kept. */
 export async function renew(
   tools: UserTools,
-  token: string,
+  token: string | undefined,
   membership: Membership,
   signal: AbortSignal,
 ): Promise<void> {
+  if (!token) return
   // It came while the topic was being joined with the one before.
   const { token: latest = token } = tools.user
   if (latest !== token) membership.setToken(latest)
