@@ -121,7 +121,7 @@ describe.each(databases.map((open) => [open.name.replace('open', '').toLowerCase
       await lose(REMOVAL, RELEASE)
       await expect.poll(() => heardBy(bo)).toEqual(['phx_error'])
       isTold.resolve()
-      expect(await joining).toMatch(/may not read this feed any more/)
+      expect(await joining).toMatch(/can not be said now/)
       expect(await join(ana, FEED)).toMatch(/do not have permissions/)
     })
 

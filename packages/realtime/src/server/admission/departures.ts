@@ -13,16 +13,18 @@ export interface Departures {
    */
   askAll(): void
   /**
-   * Watches while the policies are asked whether one user may join. `over` ends it, and says whether they were told to leave
-   * one of the topics meanwhile.
+   * Watches while the policies are asked whether one user may join. `over` ends it, and says whether they `left` meanwhile, as they
+   * were told to leave one of the topics, or that it is `unsure` whether they were: the policies have to be asked again.
    */
-  watch(topics: readonly string[], user: string | undefined): { over(): boolean }
+  watch(topics: readonly string[], user: string | undefined): { over(): Departure | undefined }
 }
+
+type Departure = 'left' | 'unsure'
 
 interface Watched {
   readonly topics: readonly string[]
   readonly user: string | undefined
-  hasLeft: boolean
+  departure?: Departure
 }
 
 export const NO_READER_TEXT = 'You may not read this feed any more'
@@ -34,7 +36,7 @@ export function createDepartures(rooms: Rooms): Departures {
       const user = typeof payload['user'] === 'string' ? payload['user'] : undefined
       const isIn = (name: string): boolean => (user === undefined ? name.startsWith(topic) : name === topic)
       const isMeant = (sub: string | undefined): boolean => user === undefined || sub === user
-      for (const each of watched) if (isMeant(each.user) && each.topics.some(isIn)) each.hasLeft = true
+      for (const each of watched) if (isMeant(each.user) && each.topics.some(isIn)) each.departure = 'left'
       for (const name of user === undefined ? rooms.topicsFrom(topic, true) : [topic]) {
         for (const membership of rooms.members(name, true)) {
           if (!isMeant(membership.claims.sub)) continue
@@ -43,7 +45,7 @@ export function createDepartures(rooms: Rooms): Departures {
       }
     },
     askAll() {
-      for (const each of watched) if (each.topics.some((name) => name.startsWith(FEED))) each.hasLeft = true
+      for (const each of watched) if (each.topics.some((name) => name.startsWith(FEED))) each.departure ??= 'unsure'
       for (const name of rooms.topicsFrom(FEED, true)) {
         for (const membership of rooms.members(name, true)) {
           rooms.runtime.attempt('send a member away', () => crashMembership(membership, rooms))
@@ -51,12 +53,12 @@ export function createDepartures(rooms: Rooms): Departures {
       }
     },
     watch(topics, user) {
-      const own: Watched = { topics, user, hasLeft: false }
+      const own: Watched = { topics, user }
       watched.add(own)
       return {
         over() {
           watched.delete(own)
-          return own.hasLeft
+          return own.departure
         },
       }
     },

@@ -137,7 +137,8 @@ export function createEvents(context: EventsContext): Events {
       if (full) return full
       if (call.isEnded()) return sessionEnded()
       // Somebody may have been sent away while the policies were asked.
-      if (watch.over()) return fail(403, REMOVED_TEXT)
+      const departure = watch.over()
+      if (departure) return departure === 'unsure' ? unasked() : fail(403, REMOVED_TEXT)
       if (topics.some((topic) => bans.left(claims, topic, isPrivate(topic, url)) > 0)) {
         return fail(403, REMOVED_TEXT)
       }

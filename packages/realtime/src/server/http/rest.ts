@@ -149,7 +149,9 @@ export async function readSince(call: Call, context: RestContext): Promise<Respo
     if (may !== 'allowed') return may === 'denied' ? no() : unasked()
     const page = await feeds.since(topic, after ?? undefined, most)
     if (call.isEnded()) return sessionEnded()
-    if (watch.over() || context.bans.left(claims, topic, true) > 0) return no()
+    const departure = watch.over()
+    if (departure === 'unsure') return unasked()
+    if (departure || context.bans.left(claims, topic, true) > 0) return no()
     return new Response(pageJson(page), { headers: JSON_TYPE })
   } catch (error) {
     runtime.report(error, 'read a feed', { topic })

@@ -24,6 +24,9 @@ export function closeMembership(
   } finally {
     // Whether or not it could be told.
     leave(membership, rooms)
+    // It can join nothing more.
+    const { connection } = membership
+    if (connection.transport === 'stream' && connection.memberships.size === 0) connection.terminate()
   }
 }
 

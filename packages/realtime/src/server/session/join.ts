@@ -109,9 +109,11 @@ export async function join(
       throw error
     })
     // They may have been taken out of its readers after the policies were asked. Nothing is waited for from here on.
-    const hasLeft = watch.over()
+    const departure = watch.over()
     if (refused) return no(refused)
-    if (wish.isPrivate && hasLeft) return no(refusal('FORBIDDEN', NO_READER_TEXT, 0))
+    if (wish.isPrivate && departure) {
+      return no(departure === 'unsure' ? UNASKED : refusal('FORBIDDEN', NO_READER_TEXT, 0))
+    }
     // `disconnect` may have been called, or the client gone, while its token and the policies were asked.
     if (connection.gone || connection.ending) return
     if (isEnded()) return no(ENDED)

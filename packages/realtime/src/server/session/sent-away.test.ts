@@ -38,7 +38,7 @@ async function serve(options: Partial<RealtimeServerOptions> & { readonly read?:
   })
   servers.push(server)
   const takeOut = (user: string): void => publish({ kind: 'access', topic: TOPIC, payload: { user } } as never)
-  return { server, takeOut }
+  return { server, takeOut, miss: () => publish({ kind: 'missed', topic: '', payload: {} } as never) }
 }
 async function joined(server: StandaloneServer, sub: string): Promise<RawSocket> {
   const socket = await openRaw(server.url, await signTestToken(jwtSecret, { sub }))
@@ -114,6 +114,62 @@ describe('whoever was taken out of a feed’s readers', () => {
     // The others read on.
     expect(await (await readByRest(server, 'ben')).text()).toContain('secret')
   })
+})
+
+it('a plain stream ends when its last topic is closed to its reader', async () => {
+  const { server, takeOut } = await serve()
+  const authorization = `Bearer ${await signTestToken(jwtSecret, { sub: 'ana' })}`
+  const other = 'feed:releases:8'
+  const open = (query: string): Promise<Response> =>
+    fetch(`${server.url}/realtime/v1/events?${query}`, { headers: { authorization } })
+  const ended = (await open(`topic=${TOPIC}`)).text()
+  const goesOn = await open(`topic=${TOPIC}&topic=${other}`)
+  takeOut('ana')
+  expect(await ended).toContain(`event: closed\ndata: {"topic":"${TOPIC}"}`)
+  expect(server.stats()).toMatchObject({ connections: 1, rooms: 1 })
+  await goesOn.body?.cancel()
+})
+
+it('nobody is refused for good where it is not known who was taken out: they ask again', async () => {
+  let asked = deferred<void>()
+  let answer = deferred<boolean>()
+  const { server, miss } = await serve({
+    authorize: () => {
+      asked.resolve()
+      return answer.promise
+    },
+  })
+  const authorization = `Bearer ${await signTestToken(jwtSecret, { sub: 'ana' })}`
+  const openStream = (): Promise<Response> =>
+    fetch(`${server.url}/realtime/v1/events?topic=${TOPIC}`, { headers: { authorization } })
+  for (const ask of [openStream, () => readByRest(server, 'ana')]) {
+    ;[asked, answer] = [deferred(), deferred()]
+    const answered = ask()
+    await asked.promise
+    miss()
+    answer.resolve(true)
+    const { status, headers } = await answered
+    expect([status, headers.get('retry-after')]).toEqual([503, '1'])
+  }
+  const socket = await openRaw(server.url, await signTestToken(jwtSecret, { sub: 'ana' }))
+  sockets.push(socket)
+  const join = (): ReturnType<RawSocket['ask']> =>
+    socket.ask(`realtime:${TOPIC}`, 'phx_join', { config: { private: true } })
+  ;[asked, answer] = [deferred(), deferred()]
+  const joining = join()
+  await asked.promise
+  miss()
+  answer.resolve(true)
+  expect(await joining).toMatchObject({ status: 'error', msc: { code: 'UNAVAILABLE', retryable: true } })
+  expect(await join()).toMatchObject({ status: 'ok' })
+  ;[asked, answer] = [deferred(), deferred()]
+  socket.say(`realtime:${TOPIC}`, 'access_token', { access_token: await signTestToken(jwtSecret, { sub: 'ana' }) })
+  await asked.promise
+  miss()
+  answer.resolve(true)
+  // The client joins again.
+  await expect.poll(() => eventsOf(socket)).toContain('phx_error')
+  expect(eventsOf(socket)).not.toContain('phx_close')
 })
 
 it('who is kept out of a topic says nothing there by REST, and elsewhere as before', async () => {

@@ -39,7 +39,8 @@ export async function onToken(membership: Membership, token: unknown, context: S
     if (may === 'unavailable') return closeForNow(UNASKED.reason)
     if (may === 'denied') return close(`You do not have permissions to read from this Channel topic: ${topic}`)
     // Whoever it is now may have been taken out of its readers after the policies were asked.
-    if (membership.private && watch.over()) return close(NO_READER_TEXT)
+    const departure = membership.private && watch.over()
+    if (departure) return departure === 'unsure' ? closeForNow(UNASKED.reason) : close(NO_READER_TEXT)
     if (context.bans.left(claims, topic, membership.private) > 0) return close(REMOVED_TEXT)
     const crowded = connection.place.become(claims)
     if (crowded) return close(limited(crowded).reason)
