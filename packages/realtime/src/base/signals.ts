@@ -9,7 +9,8 @@ export interface Timed {
 // Core's clock is not imported: what a page loads late may use nothing of core that it loads first.
 const timers: Pick<Clock, 'setTimeout'> = {
   setTimeout(fn, ms) {
-    const timer: unknown = setTimeout(fn, ms)
+    // What is longer would end at once.
+    const timer: unknown = setTimeout(fn, Math.min(ms, 2 ** 31 - 1))
     ;(timer as { unref?: () => void }).unref?.()
     return () => clearTimeout(timer as number)
   },

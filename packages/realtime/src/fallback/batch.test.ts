@@ -111,6 +111,28 @@ describe.each([
     expect(gaps).toBe(0)
   })
 
+  it.each(['60', '9999999', '1e400'])('is refused where it would have to wait for %s seconds', async (seconds) => {
+    const url = await serve()
+    const room = (await connect(embedded({ url, WebSocket }), 'ana')).channel('room')
+    await room.ready
+    let gaps = 0
+    room.onGap(() => (gaps += 1))
+    askedAt = []
+    retryAfter = seconds
+    refusals = 1
+    const refused = { code: 'REALTIME_RATE_LIMITED', retryable: true, retryAfterMs: expect.any(Number) }
+    const errors = await Promise.all(upTo(3).map((n) => room.broadcast('note', { n }).catch((error: unknown) => error)))
+    errors.push(await room.broadcast('note', {}).catch((error: unknown) => error))
+    for (const error of errors) expect(error).toMatchObject(refused)
+    const most = Math.min(Number(seconds), 3600) * 1000
+    for (const { retryAfterMs } of errors as { retryAfterMs: number }[]) {
+      expect(retryAfterMs).toBeGreaterThan(most - 5000)
+      expect(retryAfterMs).toBeLessThanOrEqual(most)
+    }
+    // What is known to be refused is not asked again, and nobody has lost anything.
+    expect([askedAt.length, gaps]).toEqual([1, 0])
+  })
+
   it('goes again no earlier than the server has said', async () => {
     const url = await serve()
     const room = (await connect(embedded({ url, WebSocket }), 'ana')).channel('room')

@@ -12,12 +12,18 @@ export function batchSize(waiting: readonly string[]): number {
   return end < 0 ? Math.min(waiting.length, MAX_LINES) : Math.max(end, 1)
 }
 
-/** The answer that a server gives over a WebSocket to a frame that is too large for it; `undefined` for what is no frame. */
-export function tooLargeReply(line: string, reason: string): string | undefined {
+/** What a server says of a refusal, for programs. */
+export interface Refusal {
+  readonly code: string
+  readonly retryable?: boolean
+  readonly retry_after_ms?: number
+}
+
+/** The answer that a server gives over a WebSocket to a frame that it refuses; `undefined` for what is no frame. */
+export function refusedReply(line: string, reason: string, msc: Refusal): string | undefined {
   const frame: unknown = JSON.parse(line)
   if (!Array.isArray(frame)) return undefined
   const [joinRef, ref, topic, event] = frame as readonly unknown[]
-  const msc = { code: 'PAYLOAD_TOO_LARGE' }
   const join = joinRef ?? (event === 'phx_join' ? ref : null)
   return JSON.stringify([join, ref, topic, 'phx_reply', { status: 'error', response: { reason }, msc }])
 }

@@ -94,16 +94,17 @@ export const PollSocket: SocketConstructor = class extends StandIn {
     if (end && isWhole) this.end(end.reason, end.code)
   }
 
-  /** Does it again when it fails, as long as the server does not refuse it, with a pause that grows, and never before the server's own time. */
+  /** Does it again when it fails, as long as the server may take it soon: with a pause that grows, and not before the server wants it. */
   async #insist(work: () => Promise<void>, signal: AbortSignal): Promise<void> {
     for (let lost = 0; ; lost++) {
       try {
         return await work()
       } catch (error) {
         const isPassing = error instanceof Refused ? error.isPassing : true
-        if (!isPassing || lost >= MAX_LOST || signal.aborted) throw error
+        if (!isPassing || lost >= MAX_LOST) throw error
         const askedMs = error instanceof Refused ? error.waitMs : 0
         await pause(Math.max(askedMs, 200 + Math.random() * 250 * 2 ** lost), signal)
+        if (signal.aborted) throw error
       }
     }
   }

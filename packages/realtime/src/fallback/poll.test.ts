@@ -7,7 +7,7 @@ import { createRealtimeServer, type RealtimeServer } from '../server/index.ts'
 import { signTestToken } from '../testing/tokens.ts'
 import { PollSocket } from './poll-socket.ts'
 
-type Answer = 'whole' | 'lost' | 'cut' | 'taken and lost' | '503'
+type Answer = 'whole' | 'lost' | 'cut' | 'taken and lost' | '503' | 'later'
 
 const jwtSecret = 'a-secret-for-tests-that-is-long-enough-0123'
 let realtime: RealtimeServer
@@ -29,6 +29,7 @@ beforeEach(async () => {
     const fate = /\/poll\/\w/.test(request.url ?? '') ? (fates.shift() ?? 'whole') : 'whole'
     if (fate === 'lost') return void request.socket.destroy()
     if (fate === '503') return void response.writeHead(503).end()
+    if (fate === 'later') return void response.writeHead(503, { 'retry-after': '9999999' }).end('<html>')
     if (fate === 'whole') return void realtime.handleIncoming(request, response)
     const chunks: Buffer[] = []
     for await (const chunk of request) chunks.push(chunk as Buffer)
@@ -89,6 +90,20 @@ describe('polling', () => {
       await alice.broadcast('note', { n })
     }
     await expect.poll(() => heard).toEqual([1, 2, 3, 4, 5])
+  })
+
+  it('waits no longer than moments for a gateway that is in trouble, whatever it says', async () => {
+    const client = await connect('a')
+    const channel = client.channel('room')
+    const heard: unknown[] = []
+    let gaps = 0
+    channel.on('note', ({ n }) => heard.push(n))
+    channel.onGap(() => (gaps += 1))
+    await channel.ready
+    fates = ['later', 'later']
+    await (await connect('b')).channel('room').broadcast('note', { n: 1 })
+    await expect.poll(() => heard).toEqual([1])
+    expect([fates, gaps]).toEqual([[], 0])
   })
 
   it('ends when the server ends it, and comes back', async () => {

@@ -1,11 +1,6 @@
 import { pause, within } from '../base/signals.ts'
-import { batchSize, tooLargeReply } from './batch.ts'
+import { batchSize, refusedReply, type Refusal } from './batch.ts'
 
-/** What a server says of a refusal, for programs. */
-interface Refusal {
-  readonly code: string
-  readonly retry_after_ms?: number
-}
 type Listener = (event: {
   readonly data?: unknown
   readonly code?: unknown
@@ -25,6 +20,12 @@ const TOO_LARGE = 413
 const TOO_MANY = 429
 /** Where a server that is asked too often does not say when it takes more. */
 const LATER_MS = 1000
+/** The longest that one waits for its turn. What has to wait for longer is refused. */
+const PATIENCE_MS = 5000
+/** The longest that one waits because a gateway is in trouble. What it says of another time, it does not know. */
+const GATEWAY_MS = 2000
+/** No server means more than that. */
+const MAX_RETRY_AFTER_MS = 3_600_000
 
 /** The body of a refusal: many gateways have an `error`, and only our own server has `msc` beside it. */
 interface Said {
@@ -56,13 +57,18 @@ export class Refused extends Error {
     const { retryAfterMs } = this
     return { code, ...(retryAfterMs !== undefined && { retry_after_ms: retryAfterMs }) }
   }
+  /** It comes too fast. */
+  get isTooMany(): boolean {
+    return this.status === TOO_MANY
+  }
   /** Milliseconds in which it is not to be asked again. */
   get waitMs(): number {
-    return this.retryAfterMs ?? (this.status === TOO_MANY ? LATER_MS : 0)
+    if (this.isTooMany) return this.retryAfterMs ?? LATER_MS
+    return Math.min(this.retryAfterMs ?? 0, this.isOurs ? MAX_RETRY_AFTER_MS : GATEWAY_MS)
   }
-  /** The server may take it later. */
+  /** The server may take it soon. */
   get isPassing(): boolean {
-    return this.status === TOO_MANY || this.status >= 500
+    return (this.isTooMany || this.status >= 500) && this.waitMs <= PATIENCE_MS
   }
 }
 
@@ -80,6 +86,8 @@ export abstract class StandIn {
   #waiting: string[] = []
   #length = 0
   #sending = false
+  /** Until when nothing more is taken, in monotonic milliseconds, and what was said of it. */
+  #busy: readonly [until: number, refused: Refused] | undefined
 
   /** `url`: of the WebSocket, `…/websocket?apikey=…`; `path` takes the place of its last part. */
   constructor(url: string, path: string) {
@@ -140,7 +148,7 @@ export abstract class StandIn {
     if (response.ok) return response
     const text = await response.text().catch(() => '')
     const seconds = Number(response.headers.get('retry-after') ?? Number.NaN)
-    const retryAfterMs = seconds >= 0 ? seconds * 1000 : undefined
+    const retryAfterMs = seconds >= 0 ? Math.min(seconds * 1000, MAX_RETRY_AFTER_MS) : undefined
     throw new Refused(response.status, saidBy(text), retryAfterMs)
   }
 
@@ -164,30 +172,43 @@ export abstract class StandIn {
   /** A server that takes less at a time gets less; a frame that is too large by itself fails alone, as over a WebSocket. */
   async #deliver(lines: readonly string[]): Promise<void> {
     try {
+      const leftMs = (this.#busy?.[0] ?? 0) - performance.now()
+      if (this.#busy && leftMs > 0) return this.#refuseAsTooMany(lines, this.#busy[1].message, leftMs)
       await within(SEND_MS, this.ending.signal, (signal) => this.#postInTurn(lines, signal))
     } catch (error) {
-      if (!(error instanceof Refused) || error.status !== TOO_LARGE) throw error
+      if (!(error instanceof Refused) || this.readyState !== 1) throw error
+      if (error.isTooMany) {
+        this.#busy = [performance.now() + error.waitMs, error]
+        return this.#refuseAsTooMany(lines, error.message, error.waitMs)
+      }
+      if (error.status !== TOO_LARGE) throw error
       const half = Math.floor(lines.length / 2)
-      const [line = ''] = lines
-      if (half === 0) return this.#refuse(line, error.message)
+      if (half === 0) return this.#refuse(lines, error.message, { code: 'PAYLOAD_TOO_LARGE' })
       await this.#deliver(lines.slice(0, half))
       await this.#deliver(lines.slice(half))
     }
   }
 
-  #refuse(line: string, reason: string): void {
-    const data = tooLargeReply(line, reason)
-    if (data !== undefined) this.tell('message', { data })
+  #refuseAsTooMany(lines: readonly string[], reason: string, ms: number): void {
+    this.#refuse(lines, reason, { code: 'RATE_LIMITED', retryable: true, retry_after_ms: Math.ceil(ms) })
   }
 
-  /** What comes too fast was not taken, and goes again when the server says so. */
+  #refuse(lines: readonly string[], reason: string, msc: Refusal): void {
+    for (const line of lines) {
+      const data = refusedReply(line, reason, msc)
+      if (data !== undefined) this.tell('message', { data })
+    }
+  }
+
+  /** What comes too fast was not taken, and goes again when the server says so, if that is soon. */
   async #postInTurn(lines: readonly string[], signal: AbortSignal): Promise<void> {
     for (;;) {
       try {
         return await this.post(lines.join('\n'), lines.length, signal)
       } catch (error) {
-        if (!(error instanceof Refused) || error.status !== TOO_MANY || signal.aborted) throw error
+        if (!(error instanceof Refused) || !error.isTooMany || !error.isPassing) throw error
         await pause(Math.max(error.waitMs, 100), signal)
+        if (signal.aborted) throw error
       }
     }
   }
