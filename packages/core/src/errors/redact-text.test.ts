@@ -24,6 +24,8 @@ it.each([
   ['https://a.example/b?c=d', 'https://a.example/b?c=d'],
   ['https://code.example/@msc/core', 'https://code.example/@msc/core'],
   ['a key: , b', 'a key: , b'],
+  // The name is in what may be a password, and its value goes on behind it.
+  ['://://,;"key://,a@://://hunter2', '://:[redacted]'],
 ])('hides without the full rules, in %j, what is secret', (text, expected) => {
   expect(redactText(text, undefined)).toBe(expected)
 })

@@ -29,13 +29,13 @@ export function redactText(text: string, full: RedactText | undefined): string {
   const show = (inPlace: (index: number) => string): string =>
     read.replace(/[^]/g, (each, index: number) => (hidden[index] ? inPlace(index) : each))
   const names = VALUES.map((value) => new RegExp(NAME + value, 'gi'))
-  hide(read, ADDRESSES)
   // Each rule sees all of the text, so that none takes a name away from another; and what a URL may hold separates nothing.
-  hide(
-    show(() => 'x'),
-    names,
-  )
-  hide(read, names)
+  const texts = [read]
+  for (const rule of ADDRESSES) {
+    hide(read, [rule])
+    texts.push(show(() => 'x'))
+  }
+  for (const each of texts) hide(each, names)
   // Cut last, or the first half of a secret would remain.
   return show((index) => (hidden[index - 1] ? '' : '[redacted]')).slice(0, MAX_KEPT)
 }
