@@ -47,7 +47,7 @@ it.each([
     `export { createRealtime } from './index.ts'; export { embedded } from './drivers/embedded.ts'`,
     9,
   ],
-  ['everything that a page can have', `export * from './index.ts'; export * from './react/index.tsx'`, 19],
+  ['everything that a page can have', `export * from './index.ts'; export * from './react/index.tsx'`, 19.5],
 ])('%s is no larger than it says', async (name, contents, limit) => {
   const bytes = await gzipped(contents)
   console.log(`${name}: ${(bytes / 1024).toFixed(2)} KiB`)

@@ -19,7 +19,7 @@ import {
   type StandardSchema,
 } from '@msc/core'
 import type { Occupancy, PresenceState, RealtimeDriver } from './driver.ts'
-import { copied } from './base/copied.ts'
+import { asWritten } from './base/as-written.ts'
 import { onPage } from './base/page.ts'
 import { createSeen } from './base/seen.ts'
 import { safely } from './base/safely.ts'
@@ -436,11 +436,11 @@ export function createRealtime(options: RealtimeOptions): Realtime {
   /** Loaded by the first publication: a page has its channels, and most need nothing else. */
   const publishing = async <What extends 'publishNow' | 'publishChange'>(
     what: What,
-    args: Parameters<(typeof PublishCode)[What]>[0],
+    args: Parameters<(typeof PublishCode)[What]>[2],
   ): Promise<void> => {
     assertOpen()
-    const copies = copied(args)
-    await (await import('./client/publish.ts'))[what](copies as never, tools, args as never)
+    const written = asWritten(args)
+    await (await import('./client/publish.ts'))[what](written, tools, args as never)
   }
 
   return {

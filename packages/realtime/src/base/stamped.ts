@@ -1,4 +1,5 @@
 import type * as Core from '@msc/core'
+import { isRaw } from './exact-json.ts'
 import type { Payload } from './message.ts'
 import type { Stamp } from './stamp.ts'
 
@@ -14,5 +15,7 @@ export function stamped(
   { carrier, randomHex }: StampTools,
   stamp: Stamp = { id: randomHex(12), traceparent: carrier().traceparent },
 ): unknown {
-  return {}.toString.call(payload) === '[object Object]' ? { ...(payload as Payload), _msc: stamp } : payload
+  return {}.toString.call(payload) === '[object Object]' && !isRaw(payload)
+    ? { ...(payload as Payload), _msc: stamp }
+    : payload
 }

@@ -1,5 +1,5 @@
 import type * as Crypto from 'node:crypto'
-import { assertJwtSecret } from '../base/jwt-secret.ts'
+import { assertJwtSecret } from './jwt-secret.ts'
 
 /** What the processes of one application can do for each other, and whoever merely writes to their bus can't. */
 export interface Signing {

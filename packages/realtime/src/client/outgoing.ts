@@ -1,3 +1,5 @@
+import type { asWritten } from '../base/as-written.ts'
+import { readExactly } from '../base/exact-json.ts'
 import type { refusal } from '../base/refusal.ts'
 
 /**
@@ -20,26 +22,20 @@ export function writable(refuse: typeof refusal, topic: string, payload: unknown
   })
 }
 
-const tagOf = (value: unknown): string => ({}).toString.call(value)
+export type Written = ReturnType<typeof asWritten>
 
 /**
- * The copies of what was given, but for those that say something else: of a Map, which is nothing in JSON, or of a number of
- * `JSON.rawJSON`, whose digits are gone.
+ * What was written by `asWritten`, as values again. What JSON can't carry, or has nothing of, as of a Map, is what was given: who
+ * knows why refuses it.
  */
-export function chosen<Values extends readonly unknown[]>(copies: Values, given: readonly unknown[]): Values {
-  return copies.map((copy, index) => (saysTheSame(given[index], copy) ? copy : given[index])) as unknown as Values
+export function readBack<Values extends readonly unknown[]>(written: Written, given: Values): Values {
+  return written.map((value, index) => {
+    if (value === undefined || (value === '{}' && !isObject(given[index]))) return given[index]
+    return typeof value === 'string' ? readExactly(value) : value
+  }) as unknown as Values
 }
 
-function saysTheSame(given: unknown, copy: unknown): boolean {
-  try {
-    if (!(given as { toJSON?: unknown }).toJSON && tagOf(given) !== tagOf(copy)) return false
-    const text = JSON.stringify(given)
-    return JSON.stringify(JSON.parse(text)) === text
-  } catch {
-    // Such as null, and what JSON can't carry: that is no copy.
-    return true
-  }
-}
+const isObject = (value: unknown): boolean => ({}).toString.call(value) === '[object Object]'
 
 /** @throws ConfigError `REALTIME_PAYLOAD_TOO_LARGE` for what the server would refuse, and may close the connection for. */
 export function assertFits(refuse: typeof refusal, payload: unknown, limit: number | undefined): void {

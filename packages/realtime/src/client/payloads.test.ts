@@ -1,7 +1,7 @@
 import { DriverError } from '@msc/core'
 import { createManualClock, type ManualClock } from '@msc/core/testing'
 import fc from 'fast-check'
-import { afterEach, beforeAll, beforeEach, describe, expect, expectTypeOf, it } from 'vitest'
+import { afterEach, beforeAll, beforeEach, describe, expect, expectTypeOf, it, vi } from 'vitest'
 import { z } from 'zod'
 import { stamped } from '../base/stamped.ts'
 import { unstamped } from '../base/stamp.ts'
@@ -101,15 +101,47 @@ describe('any JSON', () => {
     expect(details('track')).toEqual([{ n: 1 }])
   })
 
-  it('has the digits that `JSON.rawJSON` gives a number', async () => {
+  it('has the digits that `JSON.rawJSON` gives a number, as they were when it was sent', async () => {
     const { rawJSON } = JSON as unknown as { rawJSON?: (text: string) => unknown }
     // Node 20 has none.
     if (!rawJSON) return
     const channel = client.channel('room')
     await channel.ready
-    await channel.broadcast('note', { n: rawJSON('12345678901234567890') })
-    await client.publish('room', 'note', { n: rawJSON('12345678901234567890') })
-    expect(sent().map((payload) => JSON.stringify(payload))).toEqual(Array(2).fill('{"n":12345678901234567890}'))
+    const note = { n: rawJSON('12345678901234567890'), on: 1 }
+    const all = [channel.broadcast('note', note), client.publish('room', 'note', note), channel.track(note)]
+    note.on = 2
+    await Promise.all(all)
+    const texts = [...sent(), ...details('track')].map((payload) => JSON.stringify(payload))
+    expect(texts).toEqual(Array(3).fill('{"n":12345678901234567890,"on":1}'))
+    await channel.broadcast('note', rawJSON('1e400') as never)
+    expect(JSON.stringify(details('send').at(-1))).toContain('"payload":1e400')
+  })
+
+  it('is an object also where its class has a tag of its own', async () => {
+    class State {
+      on = 1
+      get [Symbol.toStringTag](): string {
+        return 'State'
+      }
+    }
+    const channel = client.channel('room')
+    await channel.ready
+    const state = new State()
+    const all = [channel.broadcast('note', state), channel.track(state)]
+    state.on = 2
+    await Promise.all(all)
+    expect([sent(), details('track')]).toEqual([[{ on: 1 }], [{ on: 1 }]])
+    // It has its stamp, by which it is known when it comes twice.
+    expect(details('send')).toMatchObject([{ payload: { _msc: { id: expect.any(String) } } }])
+  })
+
+  it('is no copy of bytes, which are never written as JSON', async () => {
+    const bytes = Object.assign(new Uint8Array([1, 2]), { toJSON: vi.fn() })
+    extra.sendBytes = async () => undefined
+    const channel = client.channel('room')
+    await channel.ready
+    await channel.broadcast('move', bytes)
+    expect(bytes.toJSON).not.toHaveBeenCalled()
   })
 
   it('is what `toJSON` makes of a value', async () => {

@@ -6,7 +6,7 @@ import type { refusal } from '../base/refusal.ts'
 import type { feedTopic } from '../feed/feed-topic.ts'
 import { stamped, type StampTools } from '../base/stamped.ts'
 import type { OutgoingMessage, RealtimeDriver } from '../driver.ts'
-import { chosen, writable } from './outgoing.ts'
+import { readBack, writable, type Written } from './outgoing.ts'
 
 /** What the client has loaded already. */
 export interface PublishTools extends StampTools, Pick<typeof Core, 'UnavailableError' | 'emit'> {
@@ -19,6 +19,8 @@ export interface PublishTools extends StampTools, Pick<typeof Core, 'Unavailable
   readonly breaker: { state: BreakerState }
   readonly stats: { published: number }
 }
+
+type Message = Parameters<Realtime['publish']>
 
 const COOLDOWN_MS = 5000
 const breakers = new WeakMap<object, BreakerDecisions>()
@@ -41,12 +43,10 @@ function breakerOf({ breaker: seen, driver, clock, emit }: PublishTools): Breake
 }
 
 /** Publishes without a channel. Servers do; a page has its channels, and so does not load this first. */
-export async function publishNow(
-  copies: Parameters<Realtime['publish']>,
-  tools: PublishTools,
-  given: Parameters<Realtime['publish']> = copies,
-): Promise<void> {
-  const [topic, event, content, options] = chosen(copies, given)
+export const publishNow = (written: Written, tools: PublishTools, given: Message): Promise<void> =>
+  publishMessage(readBack(written, given), tools)
+
+async function publishMessage([topic, event, content, options]: Message, tools: PublishTools): Promise<void> {
   const { driver, clock, inTime, refusal: refuse, UnavailableError, emit, stats } = tools
   const send = driver.publish?.bind(driver)
   if (!send) {
@@ -99,11 +99,11 @@ function isAnswer(error: unknown): boolean {
 
 /** A row's change as Supabase's `realtime.broadcast_changes` sends it. */
 export function publishChange(
-  copies: Parameters<Realtime['publishChange']>,
+  written: Written,
   tools: PublishTools,
-  given: Parameters<Realtime['publishChange']> = copies,
+  given: Parameters<Realtime['publishChange']>,
 ): Promise<void> {
-  const [{ table, ownerId, type, record, old }] = chosen(copies, given)
+  const [{ table, ownerId, type, record, old }] = readBack(written, given)
   const payload = { operation: type, schema: 'public', table, record: record ?? null, old_record: old ?? null }
-  return publishNow([tools.feedTopic(table, ownerId), type, payload, { private: true }], tools)
+  return publishMessage([tools.feedTopic(table, ownerId), type, payload, { private: true }], tools)
 }

@@ -1,6 +1,7 @@
 // What only a client that sends needs, loaded with the first broadcast or tracked state. It imports nothing that a page
 // loads first.
 import type * as Core from '@msc/core'
+import { isRaw } from '../base/exact-json.ts'
 import type { refusal } from '../base/refusal.ts'
 import { stamped, type StampTools } from '../base/stamped.ts'
 import type { BroadcastResult } from '../create-realtime.ts'
@@ -10,7 +11,7 @@ import type { Membership } from './membership.ts'
 import type { OutboxTools } from '../outbox/outbox.ts'
 import { followOccupancy, type CountedTopic } from '../occupancy/follow-occupancy.ts'
 import { createTracking, type Tracking } from './tracking.ts'
-import { assertFits, chosen, writable } from './outgoing.ts'
+import { assertFits, readBack, writable, type Written } from './outgoing.ts'
 import { act } from '../history/act.ts'
 import { assertAmounts } from '../history/amounts.ts'
 import { readHistory } from '../history/read-history.ts'
@@ -155,7 +156,7 @@ export async function perform(
   operation: Operation,
   topic: Place & { readonly membership: Own },
   member: Member,
-  copies: readonly unknown[],
+  written: Written,
   signal: AbortSignal,
   settle: (result: never) => void,
   given: readonly unknown[],
@@ -166,7 +167,7 @@ export async function perform(
   signal.throwIfAborted()
   const own = topic.membership
   const { name, driver, emit, UnavailableError } = topic.options
-  const args = chosen(copies, given)
+  const args = readBack(written, given)
   // As given: the other side checks, and transforms, for itself.
   if (operation === 'broadcast' && member.read) await inOrder(member, member.read(args[0] as string, args[1]), signal)
   // While it was read the user may have changed, or the time for it ended.
@@ -235,7 +236,7 @@ async function keepIt(
 ): Promise<BroadcastResult | undefined> {
   const { refusal: refuse, name, randomHex, carrier, users } = tools
   // Without an id, which only an object carries, it could be told twice.
-  if (payload instanceof Uint8Array || {}.toString.call(payload) !== '[object Object]')
+  if (payload instanceof Uint8Array || {}.toString.call(payload) !== '[object Object]' || isRaw(payload))
     throw refuse(`Only an object can be kept for ${name}.`, 'REALTIME_PAYLOAD_INVALID', {
       hint: 'Put it into an object, or send it without `keep`.',
     })

@@ -1,4 +1,4 @@
-import { copied } from '../base/copied.ts'
+import { asWritten } from '../base/as-written.ts'
 import { deferred } from '../base/promises.ts'
 import { refusal } from '../base/refusal.ts'
 import { createInbox } from './inbox.ts'
@@ -65,12 +65,12 @@ export function createTopic(options: TopicOptions): Topic {
       const request =
         (operation: Operation) =>
         (...args: unknown[]): Promise<never> => {
-          const copies = copied(args)
+          const written = asWritten(args)
           return new Promise((resolve, reject) => {
             self.membership
               .inTime(operation, (signal) =>
                 import('./sending.ts').then((code) =>
-                  code.perform(operation, self, member, copies, signal, resolve, args),
+                  code.perform(operation, self, member, written, signal, resolve, args),
                 ),
               )
               .then(resolve, reject)

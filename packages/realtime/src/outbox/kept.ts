@@ -1,5 +1,6 @@
 // Messages as they lie in a store. It imports nothing that a page loads first.
 import { hash128 } from '@msc/core/hash'
+import { readExactly } from '../base/exact-json.ts'
 
 /** Where kept messages are: `localStorage`, or what has its methods. */
 export type OutboxStore = Pick<Storage, 'length' | 'key' | 'getItem' | 'setItem' | 'removeItem'>
@@ -74,7 +75,7 @@ export function keptIn(store: OutboxStore, place: string, now: number): Kept[] {
 
 export function read(text: string): Readonly<Record<string, unknown>> {
   try {
-    return Object(JSON.parse(text)) as Record<string, unknown>
+    return Object(readExactly(text)) as Record<string, unknown>
   } catch {
     return {}
   }

@@ -160,6 +160,22 @@ describe.each([
     await expect.poll(() => store.items.size).toBe(1)
   })
 
+  it('has all the digits that `JSON.rawJSON` gives a number, also after a reload', async () => {
+    const { rawJSON } = JSON as unknown as { rawJSON?: (text: string) => unknown }
+    // Node 20 has none.
+    if (!rawJSON) return
+    away()
+    await open()
+      .channel('room')
+      .broadcast('said', { n: rawJSON('12345678901234567890') }, keep)
+    await Promise.all(clients.splice(0).map((client) => client.close()))
+    fake = createFakeRealtime()
+    const room = open().channel('room')
+    await room.ready
+    await room.broadcast('said', { n: rawJSON('1e400') }, keep)
+    await expect.poll(() => numbers(fake).map((n) => JSON.stringify(n))).toEqual(['12345678901234567890', '1e400'])
+  })
+
   it('goes again by the same id when its answer was lost, before those that came after it', async () => {
     const room = open().channel('room')
     await room.ready

@@ -9,7 +9,7 @@ import {
   type Clock,
   type ErrorReporter,
 } from '@msc/core'
-import { assertJwtSecret } from '../base/jwt-secret.ts'
+import { assertJwtSecret } from '../bus/jwt-secret.ts'
 import { BUS_METHODS, type RealtimeBus } from '../bus/bus.ts'
 import type { FeedSource } from '../feed/source.ts'
 import { assertKnown, type Names } from './assert-known.ts'

@@ -1,4 +1,5 @@
 import { DriverError } from '@msc/core'
+import type * as ExactJson from '../base/exact-json.ts'
 import { within } from '../base/signals.ts'
 import type { PresenceState, RealtimeDriver, SubscribeOptions, Subscription, SubscriptionHandlers } from '../driver.ts'
 import { createTracking, type Tracking } from '../client/tracking.ts'
@@ -139,6 +140,7 @@ export function createLeader(driver: RealtimeDriver, tell: (tab: string, answer:
     }
   }
 
+  let reading: Promise<typeof ExactJson> | undefined
   const answer = async (tab: string, ask: Request): Promise<unknown> => {
     if (ask.do === 'ping') return undefined
     if (ask.do === 'subscribe') return subscribe(tab, ask)
@@ -146,7 +148,13 @@ export function createLeader(driver: RealtimeDriver, tell: (tab: string, answer:
     if (ask.do === 'leave') return member && leave(member)
     if (!member) throw new DriverError(driver.name, 'The subscription was lost.', { retryable: true })
     const { shared } = member
+    const { json } = ask as { readonly json?: string }
+    if (json !== undefined) reading ??= import('../base/exact-json.ts')
     const live = await shared.joining
+    // Whoever asks later waits for it too, and so overtakes nobody.
+    const code = await reading
+    /** With all digits of its numbers, which no tab could hand on to another as they are. */
+    const exact = json === undefined ? ask : { ...ask, ...(code?.readExactly(json) as object) }
     if (ask.do === 'token') return live.setToken(ask.token)
     const inTime = <T>(use: (signal: AbortSignal) => Promise<T>): Promise<T> =>
       within(LIMIT_MS, shared.ending.signal, use)
@@ -154,19 +162,22 @@ export function createLeader(driver: RealtimeDriver, tell: (tab: string, answer:
       if (!ask.latest) member.followsHistory = true
       return inTime(async (signal) => live.since?.(ask.after, signal, ask.latest))
     }
-    if (ask.do === 'act') return inTime(async (signal) => live.act?.(ask.action, signal))
+    if (ask.do === 'act') return inTime(async (signal) => live.act?.((exact as typeof ask).action, signal))
     if (ask.do === 'occupancy') {
       // Whoever asks later is told at once, as the server tells it again.
       return inTime(async (signal) => live.occupancy?.((occupancy) => tellAll(shared, { occupancy }), signal))
     }
     if (ask.do === 'track' || ask.do === 'untrack') {
-      if (ask.do === 'track') shared.tracking.say(member, ask.state)
+      const state = ask.do === 'track' ? (exact as typeof ask).state : undefined
+      if (state) shared.tracking.say(member, state)
       else shared.tracking.unsay(member)
-      return inTime((signal) => shared.tracking.tell(live, signal, ask.do === 'track' ? ask.state : undefined))
+      return inTime((signal) => shared.tracking.tell(live, signal, state))
     }
     const { event, payload } = ask
     const answer = await inTime(async (signal) =>
-      payload instanceof Uint8Array ? live.sendBytes?.(event, payload, signal) : live.send(event, payload, signal),
+      payload instanceof Uint8Array
+        ? live.sendBytes?.(event, payload, signal)
+        : live.send(event, (exact as typeof ask).payload, signal),
     )
     // The server does not echo to a connection what came from it, and here the other tabs are on it too.
     for (const other of shared.members) {

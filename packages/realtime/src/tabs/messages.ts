@@ -2,11 +2,16 @@ import { DriverError, MscError, toError } from '@msc/core'
 import type { ActionRequest, HistoryWish } from '../history/types.ts'
 import type { PresenceState, SubscribeOptions, SubscriptionLimits } from '../driver.ts'
 
+/** The payload, state or action in an object, as JSON text: where its numbers have more digits than a clone of them. */
+export interface Exact {
+  readonly json?: string
+}
+
 /** What a tab asks of the one that holds the connection. `sub`: the asking tab's name of its subscription. */
 export type Request =
   | { readonly do: 'subscribe'; readonly sub: string; readonly topic: string; readonly options: SubscribeOptions }
-  | { readonly do: 'send'; readonly sub: string; readonly event: string; readonly payload: unknown }
-  | { readonly do: 'track'; readonly sub: string; readonly state: object }
+  | (Exact & { readonly do: 'send'; readonly sub: string; readonly event: string; readonly payload: unknown })
+  | (Exact & { readonly do: 'track'; readonly sub: string; readonly state: object })
   | { readonly do: 'untrack'; readonly sub: string }
   | {
       readonly do: 'since'
@@ -14,7 +19,7 @@ export type Request =
       readonly after: string | undefined
       readonly latest: HistoryWish | undefined
     }
-  | { readonly do: 'act'; readonly sub: string; readonly action: ActionRequest }
+  | (Exact & { readonly do: 'act'; readonly sub: string; readonly action: ActionRequest })
   | { readonly do: 'occupancy'; readonly sub: string }
   | { readonly do: 'token'; readonly sub: string; readonly token: string }
   | { readonly do: 'leave'; readonly sub: string }

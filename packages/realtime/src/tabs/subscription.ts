@@ -1,7 +1,7 @@
 import { DriverError } from '@msc/core'
 import type { Subscription } from '../driver.ts'
 import type { FeedPage } from '../feed/page.ts'
-import type { Request, Shared } from './messages.ts'
+import type { Exact, Request, Shared } from './messages.ts'
 
 export interface SubscriptionPorts {
   /** The driver's name. */
@@ -21,8 +21,7 @@ export function createSubscription({ driver, sub, shared, ask, count, leave }: S
   const { limits, bytes, acts, counts } = shared
   return {
     limits,
-    send: async (event, payload, signal) =>
-      ask({ do: 'send', sub, event, payload: asWritten(driver, payload) }, signal),
+    send: async (event, payload, signal) => ask({ do: 'send', sub, event, ...cloneable(driver, { payload }) }, signal),
     ...(bytes && { sendBytes: (event, payload, signal) => ask({ do: 'send', sub, event, payload }, signal) }),
     ...(counts && {
       async occupancy(told, signal) {
@@ -31,10 +30,10 @@ export function createSubscription({ driver, sub, shared, ask, count, leave }: S
         if (told) await ask({ do: 'occupancy', sub }, signal)
       },
     }),
-    track: async (state, signal) => ask({ do: 'track', sub, state: asWritten(driver, state) }, signal),
+    track: async (state, signal) => ask({ do: 'track', sub, ...cloneable(driver, { state }) }, signal),
     untrack: (signal) => ask({ do: 'untrack', sub }, signal),
     ...(acts && {
-      act: async (action, signal) => ask({ do: 'act', sub, action: asWritten(driver, action) }, signal),
+      act: async (action, signal) => ask({ do: 'act', sub, ...cloneable(driver, { action }) }, signal),
     }),
     since: (after, signal, latest) => ask<FeedPage | undefined>({ do: 'since', sub, after, latest }, signal),
     setToken(token) {
@@ -44,15 +43,19 @@ export function createSubscription({ driver, sub, shared, ask, count, leave }: S
   }
 }
 
+/** In which a number may have more digits than a clone of it. */
+const LONG = /[\d.]{16}|\d[eE]/
+
 /**
  * What the server would get. A channel between tabs clones instead: it forgets an object's class, and so never asks its
  * `toJSON`, and hands on what that leaves out.
  *
  * @throws DriverError `REALTIME_PAYLOAD_INVALID` for what is no JSON.
  */
-function asWritten<T>(driver: string, value: T): T {
+function cloneable<Content extends object>(driver: string, content: Content): Content & Exact {
   try {
-    return JSON.parse(JSON.stringify(value)) as T
+    const json = JSON.stringify(content)
+    return { ...(JSON.parse(json) as Content), ...(LONG.test(json) && { json }) }
   } catch (cause) {
     throw new DriverError(driver, 'This can not be written as JSON for another tab.', {
       code: 'REALTIME_PAYLOAD_INVALID',

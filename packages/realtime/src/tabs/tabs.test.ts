@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { createManualClock } from '@msc/core/testing'
-import { createRealtime, type Realtime } from '../create-realtime.ts'
+import { createRealtime, type Channel, type Realtime } from '../create-realtime.ts'
 import type { RealtimeDriver } from '../driver.ts'
 import { createFakeRealtime, type FakeRealtime } from '../testing/fake-driver.ts'
 import { signTestToken } from '../testing/tokens.ts'
@@ -293,6 +293,30 @@ describe('two tabs', () => {
     expect(sent).toMatchObject([written, written])
     expect(sent.map((each) => 'f' in each)).toEqual([false, false])
     expect(asked('1', 'track').at(-1)).toMatchObject({ detail: written })
+  })
+
+  it('send numbers with all the digits that `JSON.rawJSON` gives them, and tell each other what a page can read', async () => {
+    const { rawJSON } = JSON as unknown as { rawJSON?: (text: string) => unknown }
+    // Node 20 has none.
+    if (!rawJSON) return
+    const [one, two] = [await open('1'), await open('2')]
+    const [first, second] = [one, two].map((client) => client.channel('room', { presenceKey: 'a' })) as [
+      Channel,
+      Channel,
+    ]
+    await first.ready
+    await second.ready
+    const heard: unknown[] = []
+    first.on('*', (payload) => heard.push(payload))
+    const payload = { n: rawJSON('12345678901234567890') }
+    await second.broadcast('note', payload)
+    await second.track(payload)
+    const details = [...asked('1', 'send'), ...asked('1', 'track')] as { detail: { payload?: object; n?: unknown } }[]
+    const written = details.map(({ detail }) =>
+      JSON.stringify((detail.payload as { n?: unknown } | undefined)?.n ?? detail.n),
+    )
+    expect(written).toEqual(['12345678901234567890', '12345678901234567890'])
+    await expect.poll(() => heard).toEqual([{ n: 12_345_678_901_234_567_000 }])
   })
 
   it('refuse what is no JSON', async () => {
