@@ -53,8 +53,8 @@ export default defineConfig({
     testTimeout: 20_000,
     expect: { poll: { timeout: 10_000 } },
     hookTimeout: 60_000,
-    // Two cores: more workers than that only make timing worse.
-    maxWorkers: 2,
+    // One more than there are cores: a third of the time tests wait. With more, timing gets worse.
+    maxWorkers: 3,
     sequence: { sequencer: LongestFirst },
   },
 })
