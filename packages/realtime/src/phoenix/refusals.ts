@@ -63,6 +63,8 @@ const KINDS: ReadonlyMap<unknown, Kind> = new Map([
   ['RATE_LIMITED', LIMITED],
   ['ROOM_BUSY', LIMITED],
   ['TOKEN_REFUSED', TOKEN],
+  // Of a server in this process.
+  ['NOBODY', NOBODY],
   ['UNAVAILABLE', { ...OTHER, retryable: true }],
   ['MESSAGE_UNKNOWN', UNKNOWN],
   ['MESSAGE_FULL', FULL],
