@@ -113,9 +113,13 @@ function pipeTo(server: Server, token: string): SocketConstructor {
   }
 }
 
+const SAID = new Map([
+  ['REALTIME_TOKEN_REFUSED', 'TOKEN_REFUSED'],
+  ['REALTIME_RATE_LIMITED', 'RATE_LIMITED'],
+  ['REALTIME_REFUSED', 'UNAVAILABLE'],
+])
+
 /** As a server closes a connection that it does not take. */
 function asClosed({ code, retryable, retryAfterMs }: DriverError, token: string): Readonly<Record<string, unknown>> {
-  const said = code === 'REALTIME_REFUSED' ? 'UNAVAILABLE' : code.replace('REALTIME_', '')
-  const isNobody = said === 'TOKEN_REFUSED' && token === ''
-  return { code: 1008, msc: { code: isNobody ? 'NOBODY' : said, retryable, retry_after_ms: retryAfterMs } }
+  return { code: 1008, msc: { code: SAID.get(code), nobody: token === '', retryable, retry_after_ms: retryAfterMs } }
 }
