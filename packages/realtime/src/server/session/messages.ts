@@ -8,7 +8,7 @@ import type { Claims } from '../entrance/claims.ts'
 import type { Connection } from '../entrance/connection.ts'
 import type { Membership } from '../rooms/rooms.ts'
 import type { Answer, Once } from '../rooms/taken.ts'
-import { fitsName, MAX_NAME_BYTES } from '../../base/name.ts'
+import { fitsName, NAME_RULE } from '../../base/name.ts'
 import type { SessionContext } from './context.ts'
 import { restoreNumbers, toWrite, type SentFrame } from '../wire/exact.ts'
 import { ownKey } from './presence-key.ts'
@@ -38,13 +38,7 @@ export async function onBroadcast(
   if (typeof event !== 'string' || event === '') {
     return no(refusalSaying('PAYLOAD_INVALID', 'A broadcast needs an event'))
   }
-  if (!fitsName(event))
-    return no(
-      refusal(
-        'PAYLOAD_INVALID',
-        `event too long: at most ${MAX_NAME_BYTES} bytes of UTF-8, and no half of a character`,
-      ),
-    )
+  if (!fitsName(event)) return no(refusal('PAYLOAD_INVALID', `event too long: ${NAME_RULE}`))
   // What is no object is handed on as it is, as Supabase does.
   const said = payload['payload'] === undefined ? {} : payload['payload']
   const content = said instanceof Uint8Array ? said : textOf(toWrite(frame, 'payload', said))
