@@ -245,7 +245,8 @@ export interface Realtime extends Service {
    * left when this resolves: sends that wait have rejected with `REALTIME_USER_CHANGED`, and presence, positions and messages
    * are forgotten. Channels stay, and hear of a gap; a presence has to be tracked anew. For the same user it hands on the token.
    *
-   * @throws what `getToken` rejects with, or DeadlineError: then everything is as it was.
+   * @throws what `getToken` rejects with, or DeadlineError: then everything is as it was. ConfigError `REALTIME_TOKEN_LOOP` for the
+   *   hundredth and first call without a second's rest, as where `getToken` calls it.
    */
   refreshToken(): Promise<void>
   channel<Events extends EventSchemas = AnyEvents>(topic: string, options?: ChannelOptions<Events>): Channel<Events>

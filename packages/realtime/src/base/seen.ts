@@ -1,15 +1,14 @@
-/** Remembers the last `capacity` ids. */
-export function createSeen(capacity: number): { /** False when it was there already. */ add(id: string): boolean } {
-  const ids = new Set<string>()
+/** Remembers the last `capacity` things, each by all that is said of it: what came over a network may be anything. */
+export function createSeen(capacity: number): {
+  /** False when it was there already. */
+  add(...what: unknown[]): boolean
+} {
+  const seen = new Set<string>()
   return {
-    add(id) {
-      if (ids.has(id)) return false
-      ids.add(id)
-      if (ids.size > capacity) {
-        const [oldest] = ids
-        ids.delete(oldest as string)
-      }
-      return true
+    add(...what) {
+      const { size } = seen
+      const [oldest] = seen.add(JSON.stringify(what))
+      return size < seen.size && (size < capacity || seen.delete(oldest as string))
     },
   }
 }

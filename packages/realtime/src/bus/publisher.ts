@@ -1,8 +1,7 @@
 import { ConfigError, orAborted, randomHex, systemClock, type Clock } from '@msc/core'
 import { payloadText } from '../base/payload-text.ts'
 import type { OutgoingMessage } from '../driver.ts'
-import { CHANNEL } from '../phoenix/channel-prefix.ts'
-import { assertName } from '../base/name.ts'
+import { assertGiven, assertPlace } from '../base/name.ts'
 import type { RealtimeBus } from './bus.ts'
 import { formatBroadcast, formatFrame } from './frame.ts'
 import { createSigning } from './signing.ts'
@@ -46,8 +45,8 @@ export function publishing<Bus extends RealtimeBus>(
   const publish: BusPublisher['publish'] = async (messages, signal) => {
     if (!signing) throw unsigned()
     const texts = messages.map(({ topic, event, payload, private: isPrivate }) => {
-      assertName('topic', CHANNEL + topic)
-      assertName('event', event)
+      assertPlace({ topic, private: isPrivate })
+      assertGiven('event', event)
       // Where the servers keep its topic, it has one id on all of them.
       const meta = { id: `m${id}-${randomHex(8)}`, at: new Date().toISOString() }
       return formatBroadcast({ topic, event, private: isPrivate, payload: payloadText(payload), meta })

@@ -71,6 +71,21 @@ describe('any JSON', () => {
     expect(heard).toEqual([{ n: 1 }])
   })
 
+  it('that is sent on as another event, with the stamp still in it, is another message', async () => {
+    const channel = client.channel('room')
+    const heard: unknown[] = []
+    channel.on('*', ({ text }, event) => heard.push([event, text]))
+    await channel.ready
+    const say = (event: string, text: string): void => fake.push('room', event, { text, _msc: { id: '1' } })
+    say('said', 'hi')
+    say('checked', 'hi, checked')
+    say('said', 'hi')
+    expect(heard).toEqual([
+      ['said', 'hi'],
+      ['checked', 'hi, checked'],
+    ])
+  })
+
   it('is as it was when it was sent, whatever becomes of the object or the bytes', async () => {
     const bytes: unknown[] = []
     extra.sendBytes = async (_event, sending) => void bytes.push([...sending])

@@ -42,7 +42,7 @@ export function createTopic(options: TopicOptions): Topic {
     options,
     members,
     feedCode: deferred(),
-    inboxFor: (some) => createInbox((...message) => deliver(some, name, ...message)),
+    inboxFor: (some) => createInbox(deliver.bind(undefined, some, name)),
     subscribe(wanted: ChannelOptions): RawChannel {
       const { presenceKey: key, events } = wanted
       const isNew = key && key !== self.presenceKey

@@ -338,6 +338,43 @@ describe('refreshToken', () => {
     expect(joins()).toEqual([undefined])
   })
 
+  it.each([
+    ['waits for it', async () => client.refreshToken()],
+    ['waits for it after another request', async () => sleep(5, { clock }).then(() => client.refreshToken())],
+    ['does not wait for it', () => void client.refreshToken().catch(() => undefined)],
+    ['passes over what it rejects with', async () => client.refreshToken().catch(() => undefined)],
+  ])('goes round no more than a hundred times where `getToken` calls it and %s', async (_how, call) => {
+    let asked = 0
+    let isIn = true
+    connect({
+      onError: () => undefined,
+      getToken() {
+        asked += 1
+        const answer = isIn ? token : undefined
+        const called = isIn ? undefined : call()
+        return called ? called.then(() => answer) : answer
+      },
+    }).channel('room')
+    await settle()
+    isIn = false
+    asked = 0
+    const answers: unknown[] = []
+    const answer = (said: unknown): void => void answers.push(said)
+    client.refreshToken().then(answer, answer)
+    for (let passed = 0; passed < 400; passed++) await clock.advance(5)
+    expect(answers).toHaveLength(1)
+    if (answers[0]) expect(answers[0]).toMatchObject({ code: 'REALTIME_TOKEN_LOOP', retryable: false })
+    // The join as nobody asks by itself.
+    expect(asked).toBeLessThanOrEqual(101)
+    // After a rest whoever signs in is heard.
+    await clock.advance(2000)
+    isIn = true
+    token = tokens.bo
+    await client.refreshToken()
+    for (let passed = 0; passed < 20; passed++) await clock.advance(1000)
+    expect(joins().at(-1)).toBe(tokens.bo)
+  })
+
   it('resolves without tokens, and rejects once the client is closed', async () => {
     const { getToken: _none, ...options } = { driver: fake.driver, clock, getToken: undefined }
     client = createRealtime(options)

@@ -19,6 +19,10 @@ export interface User {
   hasToken?: boolean
   changedAt?: number
   asking?: Promise<void> | undefined
+  /** The last question, also once it is answered: its answer is that of all before it. */
+  latest?: Promise<void>
+  /** Calls of `refreshToken` without a rest, and when the last one was. */
+  hurried?: { readonly count: number; readonly at: number }
   /** Why rows that they see can't be loaded now. */
   trouble?: string | undefined
 }
@@ -43,6 +47,8 @@ export interface UserTools extends OutboxTools {
 
 /** Users may change as often, in milliseconds, without a pause: a `getToken` that names another one each time is no loop. */
 const CALM_MS = 1000
+/** So often may `refreshToken` be called without a rest: a `getToken` that calls it would go round for good. */
+const MOST_HURRIED = 100
 
 /**
  * Asks who the user is, once for all that ask at a time. Afterwards `token` is right, and nothing of another user is left.
@@ -59,7 +65,7 @@ export function ask(tools: UserTools, anew = false): Promise<void> {
   }
   const own: Promise<void> = tools.getToken().then(
     (given) => {
-      if (user.asking !== own) return ask(tools)
+      if (user.latest !== own) return user.latest
       user.asking = undefined
       const token = given || undefined
       // What answers in place of the application, such as a proxy's page that says it is away, is no news of the user.
@@ -75,12 +81,12 @@ export function ask(tools: UserTools, anew = false): Promise<void> {
       if (before !== undefined && before !== user.identity) changeUser(tools, before)
     },
     (error: Error) => {
-      if (user.asking !== own) return ask(tools)
+      if (user.latest !== own) return user.latest
       user.asking = undefined
       throw error
     },
   )
-  return (user.asking = own)
+  return (user.asking = user.latest = own)
 }
 
 /** Everything of the user before is forgotten and left, and joined as the one of now. */
@@ -133,7 +139,22 @@ export async function renew(
 export async function refreshToken(tools: UserTools): Promise<void> {
   const { user } = tools
   const { token } = user
+  assertCalm(tools)
   await ask(tools, true)
   if (user.token === undefined || user.token === token) return
   for (const topic of tools.topics.values()) topic.membership.setToken(user.token)
+}
+
+/** Nobody can tell who calls. One that `getToken` waits for can not wait for it in turn, and asks again as any other; until it is clear. */
+function assertCalm(tools: UserTools): void {
+  const { user, clock } = tools
+  const at = clock.monotonic()
+  const { hurried } = user
+  const isCalm = !hurried || (!user.asking && at - hurried.at > CALM_MS)
+  const count = isCalm ? 1 : hurried.count + 1
+  user.hurried = { count, at }
+  if (count <= MOST_HURRIED) return
+  throw tools.refusal('`refreshToken` is called again and again while `getToken` is asked.', 'REALTIME_TOKEN_LOOP', {
+    hint: 'Call it nowhere in `getToken`, which it asks: `undefined` says that nobody is signed in.',
+  })
 }

@@ -14,6 +14,7 @@ import { signTestToken } from '../testing/tokens.ts'
 import { identityOf } from '../client/token.ts'
 import { createRealtime } from '../create-realtime.ts'
 import { embedded, type EmbeddedOptions } from './embedded.ts'
+import { memory } from './memory.ts'
 
 const jwtSecret = 'a-secret-for-tests-that-is-long-enough-0123'
 let realtime: RealtimeServer
@@ -100,11 +101,12 @@ describe('the token', () => {
     ['WebSockets', WebSocket as never],
     ['server-sent events', SseSocket],
     ['polling', PollSocket],
+    ['no network', undefined],
   ])('that is refused is named as such, in the server’s words, over %s', async (_way, Way) => {
     await realtime.close()
     http.close()
     await start({ isLive: ({ sub }) => sub !== 'gone' })
-    const driver = create({ WebSocket: Way })
+    const driver = Way ? create({ WebSocket: Way }) : memory({ server: realtime })
     const tokens: [string | undefined, string][] = [
       [await signTestToken(jwtSecret, { sub: 'a' }, -5), 'Token has expired'],
       [await signTestToken(jwtSecret, { sub: 'gone' }), 'The session has ended'],
@@ -119,6 +121,13 @@ describe('the token', () => {
       })
     }
     await join(driver, 'room', await signTestToken(jwtSecret, { sub: 'a' }))
+    const told: unknown[] = []
+    const heard: unknown[] = []
+    const client = createRealtime({ driver, random: () => 0, onError: (error) => told.push(error) })
+    client.channel('room').onError((error) => heard.push(error))
+    await expect.poll(() => heard.length).toBeGreaterThan(1)
+    expect(told).toEqual([expect.objectContaining({ code: 'REALTIME_TOKEN_REFUSED' })])
+    await client.close()
   })
 
   it('is refused for now where the limits are reached, and the error says for how long', async () => {
@@ -171,11 +180,13 @@ describe('a server that takes no more', () => {
   it.each([
     ['server-sent events', SseSocket],
     ['polling', PollSocket],
+    ['no network', undefined],
   ])('says so over %s', async (_way, Way) => {
+    const open = (): RealtimeDriver => (Way ? create({ WebSocket: Way }) : memory({ server: realtime }))
     await realtime.close()
     http.close()
-    await start({ limits: { perAccount: { eventStreams: 0, sockets: 0 } } })
-    await expect(join(create({ WebSocket: Way }), 'room', await sign({ sub: 'a' }))).rejects.toMatchObject({
+    await start({ limits: { perAccount: { eventStreams: 0, sockets: 0 }, ...(!Way && { connections: 0 }) } })
+    await expect(join(open(), 'room', await sign({ sub: 'a' }))).rejects.toMatchObject({
       code: 'REALTIME_RATE_LIMITED',
       message: expect.stringMatching(/Too many/),
       retryable: true,
@@ -183,7 +194,7 @@ describe('a server that takes no more', () => {
     await realtime.close()
     http.close()
     await start({ isLive: () => Promise.reject(new Error('The database is away.')), onError: () => {} })
-    await expect(join(create({ WebSocket: Way }), 'room', await sign({ sub: 'a' }))).rejects.toMatchObject({
+    await expect(join(open(), 'room', await sign({ sub: 'a' }))).rejects.toMatchObject({
       code: 'REALTIME_REFUSED',
       message: expect.stringContaining('can not be said now'),
       retryable: true,

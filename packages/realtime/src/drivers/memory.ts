@@ -1,4 +1,4 @@
-import { type Clock, closedError, randomHex } from '@msc/core'
+import { type Clock, closedError, type DriverError, randomHex } from '@msc/core'
 import type { RealtimeDriver, SubscribeOptions } from '../driver.ts'
 import { createSocket, type PhoenixSocket, type SocketConstructor } from '../phoenix/phoenix-socket.ts'
 
@@ -69,7 +69,7 @@ export function memory({ server, apiKey, clock }: MemoryOptions): RealtimeDriver
 }
 
 function pipeTo(server: Server, token: string): SocketConstructor {
-  type Listener = (event: { readonly data?: unknown; readonly reason?: unknown }) => void
+  type Listener = (event: Readonly<Record<string, unknown>>) => void
   return class {
     readyState = 0
     readonly #listeners = new Map<string, Listener[]>()
@@ -78,13 +78,17 @@ function pipeTo(server: Server, token: string): SocketConstructor {
       const tell = (type: string, event: Parameters<Listener>[0]): void => {
         for (const listener of this.#listeners.get(type) ?? []) listener(event)
       }
-      const onClose = (reason: string): void => {
+      const onClose = (reason: string, refused?: Readonly<Record<string, unknown>>): void => {
         if (this.readyState === 3) return
         this.readyState = 3
-        tell('close', { reason })
+        tell('close', { reason, ...refused })
       }
       server
-        .connect(token, (data) => tell('message', { data }), onClose)
+        .connect(
+          token,
+          (data) => tell('message', { data }),
+          (reason) => onClose(reason),
+        )
         .then(
           (pipe) => {
             // It may have been closed meanwhile.
@@ -93,7 +97,7 @@ function pipeTo(server: Server, token: string): SocketConstructor {
             this.readyState = 1
             tell('open', {})
           },
-          (error: Error) => onClose(error.message),
+          (error: DriverError) => onClose(error.message.replace('[memory] ', ''), asClosed(error, token)),
         )
     }
     addEventListener(type: string, listener: Listener): void {
@@ -107,4 +111,15 @@ function pipeTo(server: Server, token: string): SocketConstructor {
       this.#pipe?.close()
     }
   }
+}
+
+const SAID = new Map([
+  ['REALTIME_TOKEN_REFUSED', 'TOKEN_REFUSED'],
+  ['REALTIME_RATE_LIMITED', 'RATE_LIMITED'],
+  ['REALTIME_REFUSED', 'UNAVAILABLE'],
+])
+
+/** As a server closes a connection that it does not take. */
+function asClosed({ code, retryable, retryAfterMs }: DriverError, token: string): Readonly<Record<string, unknown>> {
+  return { code: 1008, msc: { code: SAID.get(code), nobody: token === '', retryable, retry_after_ms: retryAfterMs } }
 }

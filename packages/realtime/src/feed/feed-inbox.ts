@@ -5,7 +5,7 @@ import type { Subscription } from '../driver.ts'
 import type { HandOn } from '../client/inbox.ts'
 import type { Stamped } from '../base/stamp.ts'
 import type { InTime } from '../base/in-time.ts'
-import { Position, isCursor } from './position.ts'
+import { alongPage, Position, isCursor } from './position.ts'
 
 /** The messages of a feed: what was missed comes before what is new. */
 export interface FeedInbox {
@@ -123,12 +123,15 @@ export function createFeedInbox(
         if (!page || page.gap) missing = true
         // Of a cursor that is not ours nobody knows whether it tells twice.
         const isExact = isCursor(page?.cursor)
+        const reach = alongPage(page?.gap ? undefined : cursor, page?.cursor ?? '')
         for (const { event, payload, meta: raw } of page?.events ?? []) {
           const meta = metaOf(raw)
+          // Whoever leaves in a handler of it goes on from there.
+          cursor = reach(meta?.position ?? stampOf(payload)?.cursor)
           if (isAction(raw)) tell(payload, raw)
           else if (!meta || !sentIds.has(meta.id)) deliver(event, payload, isExact, meta)
         }
-        // The position of before is passed with the page, all of which has been handed on.
+        // All of the page has been handed on, also what has no place of its own.
         cursor = page?.cursor
         more = page?.more ?? false
       }

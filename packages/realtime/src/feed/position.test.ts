@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { Position, isCursor, withinPage } from './position.ts'
+import { alongPage, Position, isCursor, withinPage } from './position.ts'
 
 const EPOCH = '00000000-0000-0000-0000-000000000000'
 
@@ -113,5 +113,18 @@ describe('a position', () => {
     expect(withinPage(more, `${EPOCH}:120:130:125`, '90')).toBe(`${before}>120:130:125@90`)
     expect(withinPage(before, `${EPOCH}:120:130:125`, '90')).toBe(`${before}>120:130:125@90`)
     expect(isCursor(withinPage(before, more, '50'))).toBe(true)
+  })
+
+  it('follows the messages of a page, each of which may be the last that is heard', () => {
+    // Both transactions were open while the other one wrote.
+    const [first, second] = [`${EPOCH}:100:100:+101.5`, `${EPOCH}:100:100:+100.6`]
+    const whole = alongPage(`${EPOCH}:90:90:`, `${EPOCH}:110:110:`)
+    expect(whole(first)).toBe(first)
+    expect(whole(second)).toBe(`${EPOCH}:100:100:+101.5,100.6`)
+    expect(whole(undefined)).toBe(`${EPOCH}:100:100:+101.5,100.6`)
+    const within = `${EPOCH}:90:90:>110:110:@4`
+    const paged = alongPage(within, `${EPOCH}:110:110:`)
+    expect([paged(undefined), paged(first), paged(second)]).toEqual([4, 5, 6].map((n) => within.replace('@4', `@${n}`)))
+    expect(alongPage(undefined, `${EPOCH}:110:110:`)(first)).toBe(first)
   })
 })

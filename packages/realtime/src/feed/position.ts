@@ -151,6 +151,24 @@ function parse(cursor: string): Parsed {
 /** Whether a cursor is in the middle of a history that is read page by page. */
 export const isWithinPages = (cursor: string): boolean => cursor.includes('>')
 
+/**
+ * Says of each message of a page, by the message's own cursor, where somebody is who has heard it and all before it.
+ *
+ * @param before The cursor that the page came after; without one it begins where its first message is.
+ * @param last The cursor behind the page.
+ */
+export function alongPage(before: string | undefined, last: string): (own: unknown) => string | undefined {
+  const isPaged = before !== undefined && isWithinPages(before)
+  let position = isPaged ? undefined : Position.of(before)
+  let reached = before
+  return (own) => {
+    if (!isCursor(own)) return reached
+    if (isPaged) return (reached = withinPage(before, last, own.slice(own.lastIndexOf('.') + 1)))
+    if (!position || position.take(own) === 'other') position = Position.of(own)
+    return (reached = String(position))
+  }
+}
+
 /** The cursor within a page of history, after one of its rows. `last`: the cursor at the page's end, `before` at its beginning. */
 export function withinPage(before: string, last: string, id: string): string {
   const [whole = '', paged] = before.split('>')

@@ -53,12 +53,14 @@ export interface FeedMigrationOptions {
  * Supabase, and harmless when it is applied again. A partitioned table is one table: apply it to the parent, and again when a
  * partition was added that may be emptied by itself. Without tables it is what `realtime.send` and its like need.
  *
- * @throws ConfigError `FEED_TABLE_INVALID` for a name that is not one, `OPTION_INVALID` for another way to deliver.
+ * @throws ConfigError `FEED_TABLE_INVALID` for a name that is not one, `OPTION_INVALID` for another way to deliver, for what is no list
+ *   of tables, and for a table without `owner`.
  */
 export function feedMigration(tables: readonly FeedTable[], options: FeedMigrationOptions = {}): string {
   const { deliver = 'database', keep = '3d' } = options
   assertChoice('realtime', 'deliver', deliver, ['database', 'relay'])
   const seconds = Math.round(durationOption('realtime', 'keep', keep, { mostMs: 1e13 }) / 1000)
+  assertTables(tables)
   assertOnce(tables)
   const triggers = tables.map(({ table, owner, schema = 'public', members }) => {
     const on = qualified(schema, table)
@@ -193,6 +195,21 @@ function block(body: string): string {
   while (body.includes(`$${tag}$`)) tag += '_'
   return `do $${tag}$
 ${body} $${tag}$;`
+}
+
+/** JavaScript hands on what TypeScript would not. @throws ConfigError `OPTION_INVALID`. */
+function assertTables(tables: unknown): void {
+  const wrong = (message: string): ConfigError =>
+    new ConfigError(`[msc/realtime] ${message}`, {
+      code: 'OPTION_INVALID',
+      hint: "Pass a list, each with its table and the column of the owner: `[{ table: 'items', owner: 'user_id' }]`.",
+    })
+  if (!Array.isArray(tables)) throw wrong('The tables of the feeds are no list.')
+  for (const each of tables as unknown[]) {
+    const { table, owner } = Object(each) as { readonly table?: unknown; readonly owner?: unknown }
+    if (typeof owner !== 'string' || owner === '' || owner.includes('\0'))
+      throw wrong(`The feed of ${JSON.stringify(table)} has no \`owner\`.`)
+  }
 }
 
 /** @throws ConfigError `FEED_TABLE_INVALID` for a table with two feeds: the last one would be its only one. */

@@ -1,14 +1,15 @@
 import type { Clock, DriverError } from '@msc/core'
 import type { MessageMeta } from '../base/message.ts'
-import type { Stamp } from '../base/stamp.ts'
+import type { Stamp, Stamped } from '../base/stamp.ts'
 import type { Handler, Member } from '../client/members.ts'
+import type { Membership } from '../client/membership.ts'
 import type { RawChannel } from '../client/raw-channel.ts'
 import type { Topic } from '../client/topic.ts'
 import type { ChannelOptions } from '../create-realtime.ts'
 import type { Subscription } from '../driver.ts'
 import type { FeedPage } from '../feed/page.ts'
 import { isFeed } from '../feed/feed-inbox.ts'
-import { isCursor, Position } from '../feed/position.ts'
+import { alongPage, isCursor, isWithinPages, Position } from '../feed/position.ts'
 import { assertAmounts } from './amounts.ts'
 import { isDeleted, metaOf } from './meta.ts'
 import { isAction, tellAction } from './tell-action.ts'
@@ -22,18 +23,39 @@ const MAX_TRIES = 5
 
 type Wanted = { readonly [Name in 'rewind' | 'from']?: ChannelOptions[Name] | undefined }
 
+/** What a subscriber has heard of its beginning. */
+interface Beginning {
+  /** Its position until the beginning is over. Messages that are read first have followed by themselves. */
+  told: string | undefined
+  isOver: boolean
+  /** Messages of it that this membership of the topic has not heard yet, by their own cursors. */
+  ahead: readonly string[]
+  of?: Membership
+}
+
 /**
  * Gives a channel its position, and the beginning that it asks for: the latest messages or what came after a position, then
  * what came live meanwhile. A subscriber has a beginning of its own, however long the topic has been live for others.
  */
 export function openHistory(topic: Topic, member: Member, channel: RawChannel, asked: Wanted): void {
   const wanted = { from: asked.from, rewind: validRewind(topic, asked.rewind) }
-  let hasBegun = !(wanted.rewind || wanted.from)
-  const heard = member.read ? followReading(topic, member, wanted) : () => topic.membership.inbox?.position
+  const beginning: Beginning = { told: wanted.from, isOver: !(wanted.rewind || wanted.from), ahead: [] }
+  const position = (): string | undefined => furthest(topic, beginning)
+  const heard = member.read ? followReading(topic, member, wanted, position) : position
   // The topic may be further than a channel whose beginning is still to come.
-  const get = (): string | undefined => (hasBegun ? heard() : wanted.from)
+  const get = (): string | undefined => (beginning.isOver ? heard() : beginning.told)
   Object.defineProperty(channel, 'position', { get, enumerable: true })
-  if (!hasBegun) void begin(topic, member, wanted).then(() => (hasBegun = true))
+  if (!beginning.isOver) void begin(topic, member, wanted, beginning).then(() => (beginning.isOver = true))
+}
+
+/** Where the topic is, and past what the beginning had before the topic heard of it. */
+function furthest({ membership }: Topic, beginning: Beginning): string | undefined {
+  const { position } = Object(membership.inbox) as { readonly position?: string }
+  if (beginning.of !== membership || beginning.ahead.length === 0) return position
+  const reached = position === undefined || isWithinPages(position) ? undefined : Position.of(position)
+  if (!reached) return position
+  beginning.ahead = beginning.ahead.filter((own) => reached.take(own) === 'new')
+  return String(reached)
 }
 
 /** One that is no number of messages is said to be none, and begins with nothing. */
@@ -53,8 +75,12 @@ function validRewind({ options, membership }: Topic, rewind: Wanted['rewind']): 
  * How far a subscriber with schemas has heard: what is still being read for it has not been told yet, and would be missing if
  * it left now and went on from behind that.
  */
-function followReading(topic: Topic, member: Member, { rewind, from }: Wanted): () => string | undefined {
-  const position = (): string | undefined => topic.membership.inbox?.position
+function followReading(
+  topic: Topic,
+  member: Member,
+  { rewind, from }: Wanted,
+  position: () => string | undefined,
+): () => string | undefined {
   let told = from
   let { reading } = member
   let pending = 0
@@ -88,7 +114,7 @@ const placeOf = ({ options }: Topic, meta: MessageMeta | undefined, stamp: Stamp
   meta?.position ?? (isFeed(options) ? stamp.cursor : undefined)
 
 /** Never rejects. */
-async function begin(topic: Topic, member: Member, wanted: Wanted): Promise<void> {
+async function begin(topic: Topic, member: Member, wanted: Wanted, beginning: Beginning): Promise<void> {
   const { clock, retryMs, callAll } = topic.options
   let held: (readonly [tell: () => unknown, at: unknown, id: string | undefined])[] = []
   let isFull = false
@@ -106,6 +132,10 @@ async function begin(topic: Topic, member: Member, wanted: Wanted): Promise<void
     const taken = position.take(at)
     if (taken === 'other') position = Position.of(at)
     return taken === 'known'
+  }
+  /** With something missing it stays: whoever leaves before that is told has to hear of it when they go on. */
+  const reach = (at: string | undefined): void => {
+    if (!member.read && !missing && !isFull && at !== undefined) beginning.told = at
   }
   member.hold = (tell, meta, stamp) => {
     if (held.length < MAX_HELD) held.push([tell, placeOf(topic, meta, stamp), meta?.id])
@@ -130,13 +160,23 @@ async function begin(topic: Topic, member: Member, wanted: Wanted): Promise<void
       position = Position.of(pages.at(-1)?.cursor)
       ids = latestIds(pages)
       delete member.hold
-      for (const { events } of pages) {
+      const heard: string[] = []
+      let before = wanted.from
+      for (const { events, cursor } of pages) {
+        const follow = alongPage(before, cursor)
+        before = cursor
         for (const { event, payload, meta } of events) {
+          const at = placeOf(topic, metaOf(meta), Object((payload as Stamped)._msc) as Stamp)
+          if (isCursor(at)) heard.push(at)
+          reach(follow(at))
           if (isAction(meta)) tellAction([member], callAll, payload, meta)
           // Nobody is shown what is there no more; `history` says that it was.
           else if (!isDeleted(meta)) handOn(event, payload, true, metaOf(meta))
         }
       }
+      const known = Position.of(own.inbox?.position)
+      beginning.of = own
+      beginning.ahead = heard.filter((each) => known?.take(each) === 'new')
       break
     } catch (error) {
       if (!topic.members.has(member)) return
@@ -158,7 +198,11 @@ async function begin(topic: Topic, member: Member, wanted: Wanted): Promise<void
   const waited = held
   member.hold = (_tell, meta, stamp) => isKnown(placeOf(topic, meta, stamp), meta?.id)
   if (!topic.members.has(member)) return
-  for (const [tell, at, id] of waited) if (!isKnown(at, id)) tell()
+  for (const [tell, at, id] of waited) {
+    if (isKnown(at, id)) continue
+    reach(position && String(position))
+    tell()
+  }
   if (missing || isFull) callAll([member], 'onGap')
 }
 

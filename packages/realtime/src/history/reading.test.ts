@@ -4,6 +4,7 @@ import { deferred, type Deferred } from '../base/promises.ts'
 import { createRealtime, type ChannelOptions, type Realtime } from '../create-realtime.ts'
 import { memory } from '../drivers/memory.ts'
 import { createRealtimeServer, type RealtimeServer } from '../server/index.ts'
+import { createFakeRealtime } from '../testing/fake-driver.ts'
 import { signTestToken } from '../testing/tokens.ts'
 
 const jwtSecret = 'a-secret-for-tests-that-is-long-enough-0123'
@@ -134,4 +135,30 @@ it('a time need be no whole number of milliseconds', async () => {
   const { channel, heard } = listen({ rewind: { messages: 5, ms: 60_000.5 } })
   await expect.poll(() => heard).toEqual([1, 2])
   expect((await channel.history({ ms: 60_000.5 })).messages).toHaveLength(2)
+})
+
+it('a position is behind what the beginning had before the topic heard of it', async () => {
+  const at = (n: number): string => `00000000-0000-0000-0000-000000000000:${n}:${n}:`
+  const row = (n: number) => ({ n, _msc: { id: `f${n}`, cursor: `${at(n)}+${n}.${n}` } })
+  const events = [1, 2].map((n) => ({ event: 'INSERT', payload: row(n) }))
+  const pages = [
+    { events: [], cursor: at(1) },
+    { events, cursor: at(3) },
+  ]
+  const fake = createFakeRealtime()
+  fake.override.since = () => ({ cursor: '', events: [], ...pages.shift(), gap: false, more: false })
+  const other = createRealtime({ driver: fake.driver })
+  const channel = other.channel('feed:items:a', { private: true, rewind: 5 })
+  const heard: unknown[] = []
+  channel.on('INSERT', ({ n }) => heard.push(n))
+  await expect.poll(() => heard).toEqual([1, 2])
+  await Promise.resolve()
+  expect(channel.position).toBe(row(2)._msc.cursor)
+  fake.push('feed:items:a', 'INSERT', row(1))
+  expect(channel.position).toBe(row(2)._msc.cursor)
+  fake.push('feed:items:a', 'INSERT', row(2))
+  fake.push('feed:items:a', 'INSERT', row(3))
+  expect(channel.position).toBe(row(3)._msc.cursor)
+  expect(heard).toEqual([1, 2, 3])
+  await other.close()
 })

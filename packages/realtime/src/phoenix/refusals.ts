@@ -94,9 +94,10 @@ export function refusal(
   token?: string,
 ): Core.DriverError {
   const { reason, msc } = saidBy(Object(reply) as Said)
-  const { code: said, retryable, retry_after_ms: retryAfterMs } = msc ?? {}
+  // `nobody`: of a server in this process.
+  const { code: said, retryable, retry_after_ms: retryAfterMs, nobody } = msc ?? {}
   const known = KINDS.get(said) ?? OTHER
-  const kind = known === TOKEN && token === '' ? NOBODY : known
+  const kind = known === TOKEN && (token === '' || nobody === true) ? NOBODY : known
   if (kind === NOBODY) return new DriverError('embedded', 'Nobody is signed in, and there is no `apiKey`.', kind)
   return new DriverError('embedded', typeof reason === 'string' && reason ? reason : 'The server refused.', {
     ...kind,

@@ -1,4 +1,5 @@
 import { ConfigError, UnavailableError, ValidationError } from '@msc/core'
+import { assertPlace } from '../base/name.ts'
 import { payloadText, unwritable } from '../base/payload-text.ts'
 import type { MessageActionName } from '../history/types.ts'
 import { parseAction } from './history/actions.ts'
@@ -32,6 +33,7 @@ export interface ServerAction {
  */
 export async function actFor(rooms: Rooms, history: History | undefined, given: ServerAction): Promise<void> {
   const { topic, private: isPrivate, action, payload, by } = given
+  assertPlace(given)
   if (!history?.keeps(topic, isPrivate)) throw notKept(topic)
   if (action === 'update' && typeof payloadText(payload) !== 'string') throw unwritable('An update carries no bytes.')
   const wish = parseAction({ ...given })

@@ -1,5 +1,5 @@
 import type { IncomingMessage } from 'node:http'
-import { closedError, inTurn, DriverError, MscError, guardSignals } from '@msc/core'
+import { closedError, inTurn, MscError, guardSignals } from '@msc/core'
 import { hubs } from '../client/hub.ts'
 import { actFor } from './act.ts'
 import { addressKey, createAddressOf, peerAddress } from './admission/address.ts'
@@ -15,7 +15,7 @@ import { createEnding } from './ending.ts'
 import { createClients } from './entrance/clients.ts'
 import { createDraining } from './entrance/draining.ts'
 import { connectInProcess } from './entrance/in-process.ts'
-import { createUpgrades } from './entrance/upgrades.ts'
+import { createUpgrades, refusedHere } from './entrance/upgrades.ts'
 import { historyFrom } from './history/from-options.ts'
 import { fail } from './http/answers.ts'
 import { createAnywhere } from './http/anywhere.ts'
@@ -168,7 +168,7 @@ export function createRealtimeServer(options: RealtimeServerOptions): RealtimeSe
         // Whoever shares the process with the server is no stranger to it.
         connectInProcess(clients, claims, new Place(admission, {}, 'sockets'), onFrame, onClose, runtime),
       )
-      if ('refused' in answer) throw new DriverError('memory', answer.refused.error, { code: 'REALTIME_REFUSED' })
+      if ('refused' in answer) throw refusedHere(answer.refused)
       return answer.taken
     },
     publish(message) {

@@ -1,7 +1,6 @@
 import { UnavailableError } from '@msc/core'
 import { payloadText, unwritable } from '../base/payload-text.ts'
 import type { OutgoingMessage } from '../driver.ts'
-import { CHANNEL } from '../phoenix/channel-prefix.ts'
 import type { Departures } from './admission/departures.ts'
 import { broadcast, broadcastFeed, broadcastKept, hasRoomFor, type Broadcast } from './rooms/broadcast.ts'
 import type { Gaps } from './bus/gaps.ts'
@@ -9,7 +8,7 @@ import type { Connection } from './entrance/connection.ts'
 import type { Rooms } from './rooms/rooms.ts'
 import { isFeedTopic } from './session/context.ts'
 import { ROOM_BUSY } from './session/refusal.ts'
-import { assertName } from '../base/name.ts'
+import { assertGiven, assertPlace } from '../base/name.ts'
 import type { FeedMessage } from '../feed/source.ts'
 import { actionMeta } from '../feed/keeping.ts'
 import { toldOf, type History } from './history/history.ts'
@@ -17,15 +16,16 @@ import { toldOf, type History } from './history/history.ts'
 /**
  * Sends what the application says. Where its topic is kept, it is sent once it is, and the promise says so.
  *
- * @throws ValidationError `REALTIME_NAME_TOO_LONG`, `REALTIME_PAYLOAD_UNWRITABLE`; UnavailableError `REALTIME_ROOM_BUSY`.
+ * @throws ValidationError `REALTIME_NAME_TOO_LONG`, `REALTIME_NAME_INVALID`, `REALTIME_PAYLOAD_UNWRITABLE`; ConfigError
+ *   `OPTION_INVALID`; UnavailableError `REALTIME_ROOM_BUSY`.
  */
 export function publishTo(
   rooms: Rooms,
   { topic, event, payload, private: isPrivate }: OutgoingMessage,
   history?: History,
 ): void | Promise<void> {
-  assertName('topic', CHANNEL + topic)
-  assertName('event', event)
+  assertPlace({ topic, private: isPrivate })
+  assertGiven('event', event)
   const message = { topic, event, payload: payloadText(payload), private: isPrivate }
   if (!hasRoomFor(rooms, [message])) {
     rooms.runtime.counters.countRefused(ROOM_BUSY.code)

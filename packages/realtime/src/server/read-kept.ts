@@ -1,5 +1,6 @@
 import { readHistory } from '../history/read-history.ts'
 import type { HistoryPage, HistoryWish } from '../history/types.ts'
+import { assertGiven } from '../base/name.ts'
 import { notKept } from './act.ts'
 import type { History } from './history/history.ts'
 
@@ -14,9 +15,10 @@ export interface KeptWish extends HistoryWish {
   readonly private?: boolean
 }
 
-/** @throws ConfigError `REALTIME_NOT_KEPT`; what the database rejects with. */
+/** @throws ConfigError `REALTIME_NOT_KEPT`; ValidationError as `publish` for the topic; what the database rejects with. */
 export async function readKept(history: History | undefined, topic: string, wish: KeptWish = {}): Promise<KeptPage> {
   const { private: isPrivate = false, ...rest } = wish
+  assertGiven('topic', topic)
   if (!history?.keeps(topic, isPrivate)) throw notKept(topic)
   const page = await history.latest(topic, isPrivate, { ...rest })
   const events = page.events.map(({ event, json, meta }) => ({

@@ -34,8 +34,8 @@ export interface RealtimeServer {
    *
    * @throws UnavailableError `REALTIME_ROOM_BUSY` when too much waits there already: nobody was sent anything.
    * @throws ValidationError `REALTIME_NAME_TOO_LONG` for a topic or an event of more than 255 bytes, `REALTIME_NAME_INVALID`
-   *   for one with half of a surrogate pair; `REALTIME_PAYLOAD_UNWRITABLE` for what JSON can't carry; DriverError `DRIVER_CLOSED` once the server is closed, as of all
-   *   that is asked of it then.
+   *   for one that is missing, or has half of a surrogate pair or a NUL; ConfigError `OPTION_INVALID` without `private`; `REALTIME_PAYLOAD_UNWRITABLE` for what JSON can't carry; DriverError
+   *   `DRIVER_CLOSED` once the server is closed, as of all that is asked of it then.
    */
   publish(message: OutgoingMessage): void | Promise<void>
   /**
@@ -77,7 +77,7 @@ export interface RealtimeServer {
    * The latest messages of a topic that is kept, oldest first, as they are now, and the position behind them: for a page that is
    * rendered with them, whose channel goes on from there (`from`).
    *
-   * @throws ConfigError `REALTIME_NOT_KEPT`; what the database rejects with when it is away.
+   * @throws ConfigError `REALTIME_NOT_KEPT`; ValidationError as `publish` for the topic; what the database rejects with when it is away.
    */
   history(topic: string, wish?: KeptWish): Promise<KeptPage>
   /**

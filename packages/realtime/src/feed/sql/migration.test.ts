@@ -10,6 +10,19 @@ it('a table has one feed: two are refused, also by a schema that is said and one
   expect(() => feedMigration(tables)).toThrow(expect.objectContaining({ code: 'FEED_TABLE_INVALID' }))
 })
 
+it.each([
+  [[{ table: 'items' }]],
+  [[{ table: 'items', owner: 7 }]],
+  [[{ table: 'items', owner: '' }]],
+  [['items']],
+  [[null]],
+  [{ table: 'items', owner: 'owner' }],
+  [undefined],
+])('what is no list of tables with their owners is refused, and said what to pass: %j', (tables) => {
+  const wrong = { name: 'ConfigError', code: 'OPTION_INVALID', hint: expect.stringContaining('owner') as string }
+  expect(() => feedMigration(tables as never)).toThrow(expect.objectContaining(wrong))
+})
+
 describe.each(databases.map((open) => [open.name.replace('open', '').toLowerCase(), open] as const))(
   'a migration on %s',
   (_name, open) => {

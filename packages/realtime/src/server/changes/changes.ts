@@ -1,3 +1,4 @@
+import { fitsName } from '../../base/name.ts'
 import type { FeedMessage, RowOutline } from '../../feed/message.ts'
 import { feedTopic } from '../../feed/feed-topic.ts'
 import { parseFilter, type RowFilter } from './filters.ts'
@@ -27,6 +28,8 @@ export interface Changes {
 const MAX_WISHES = 50
 let lastId = 0
 
+const isName = (value: unknown): value is string => typeof value === 'string' && fitsName(value)
+
 /** @throws Error that says what is wrong with the entries. */
 export function parseWishes(entries: readonly unknown[]): ChangeWish[] {
   if (entries.length > MAX_WISHES) throw new Error(`At most ${MAX_WISHES} subscriptions fit into a channel.`)
@@ -35,7 +38,7 @@ export function parseWishes(entries: readonly unknown[]): ChangeWish[] {
     if (typeof event !== 'string' || !/^(\*|INSERT|UPDATE|DELETE)$/i.test(event)) {
       throw new Error('`event` is *, INSERT, UPDATE or DELETE.')
     }
-    if (typeof schema !== 'string' || typeof table !== 'string') throw new Error('`schema` and `table` are names.')
+    if (!isName(schema) || !isName(table)) throw new Error('`schema` and `table` are names.')
     if (filter !== undefined && typeof filter !== 'string') throw new Error('`filter` is a string.')
     const columns = Array.isArray(select) ? select.map(String) : undefined
     lastId = (lastId % 2 ** 31) + 1

@@ -1,3 +1,4 @@
+import { DriverError } from '@msc/core'
 import type { IncomingMessage } from 'node:http'
 import type { Duplex } from 'node:stream'
 import { WebSocketServer, type WebSocket } from 'ws'
@@ -198,6 +199,18 @@ function destroy(this: Duplex): void {
 }
 
 const MIB = 1024 * 1024
+
+/** What a client of this process is refused with. */
+export function refusedHere(refused: Refused): DriverError {
+  const { reason, code, retryAfterMs } = unproved(refused)
+  const codes = {
+    TOKEN_REFUSED: 'REALTIME_TOKEN_REFUSED',
+    RATE_LIMITED: 'REALTIME_RATE_LIMITED',
+    UNAVAILABLE: 'REALTIME_REFUSED',
+  }
+  const more = { retryable: code !== 'TOKEN_REFUSED', ...(retryAfterMs !== undefined && { retryAfterMs }) }
+  return new DriverError('memory', reason, { code: codes[code], ...more })
+}
 
 const REASONS: Readonly<Record<number, string>> = {
   400: 'Bad Request',

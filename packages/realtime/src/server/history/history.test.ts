@@ -1,6 +1,7 @@
 import { startChaosProxy, type ChaosProxy } from '@msc/core/testing'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { WebSocket } from 'ws'
+import { z } from 'zod'
 import { deferred } from '../../base/promises.ts'
 import type { OutboxStore } from '../../outbox/kept.ts'
 import { createRealtime, type Channel, type ChannelOptions, type Realtime } from '../../create-realtime.ts'
@@ -182,6 +183,38 @@ describe.each(stores)('a channel that is kept in %s', (_name, open) => {
     await expect.poll(() => third.numbers.at(-1), { timeout: 10_000 }).toBe(403)
     expect(third).toMatchObject({ numbers: upTo(403, 2), gaps: 0 })
   }, 30_000)
+
+  it.each(['history', 'rewind', 'from', 'history, typed', 'rewind, typed', 'from, typed'] as const)(
+    'whoever leaves in a handler goes on behind its message, with %s',
+    async (by) => {
+      const start = (await listen()).channel.position
+      const heard: unknown[] = []
+      const client = connect('b')
+      const join = (options: ChannelOptions): Channel => {
+        const typed = by.endsWith('typed') && { events: { note: z.looseObject({}) } }
+        const channel = client.channel('room:1', { ...options, ...typed }) as Channel
+        channel.onGap(() => heard.push('gap'))
+        channel.on('note', ({ n }) => {
+          if (heard.push(n) % 2 === 0 || heard.length > 5) return
+          const { position } = channel
+          channel.leave()
+          join({ from: position })
+        })
+        return channel
+      }
+      if (by.startsWith('history')) {
+        await join({ history: true }).ready
+        await blip({ client } as Heard, () => say(...upTo(6)))
+      } else {
+        await say(...upTo(6))
+        join(by.startsWith('from') ? { from: start } : { rewind: 6 })
+      }
+      await expect.poll(() => heard.at(-1)).toBe(6)
+      await say(7)
+      await expect.poll(() => heard.at(-1)).toBe(7)
+      expect(heard).toEqual(upTo(7))
+    },
+  )
 
   it('tells a gap of a position that is none, or of another history, and goes on live', async () => {
     await say(1)

@@ -33,9 +33,9 @@ async function joined(server: StandaloneServer, sub = 'ana', isPrivate = false):
   await socket.ask('realtime:room:1', 'phx_join', { config: { private: isPrivate, broadcast: { ack: true } } })
   return socket
 }
-const say = (socket: RawSocket, text = 'hi', id = 'one'): ReturnType<RawSocket['ask']> => {
+const say = (socket: RawSocket, text = 'hi', id = 'one', event = 'said'): ReturnType<RawSocket['ask']> => {
   const payload = { text, _msc: { id, kept: true } }
-  return socket.ask('realtime:room:1', 'broadcast', { type: 'broadcast', event: 'said', payload })
+  return socket.ask('realtime:room:1', 'broadcast', { type: 'broadcast', event, payload })
 }
 const idIn = ({ response }: Awaited<ReturnType<typeof say>>): { readonly id?: unknown } => Object(response) as object
 const keptIn = async (server: StandaloneServer, isPrivate = false): Promise<readonly unknown[]> =>
@@ -105,11 +105,13 @@ describe.each(databases.map((open) => [open.name.replace('open', '').toLowerCase
       // Another account's by that id, and a private topic of that name, are others.
       expect(idIn(await say(listening)).id).not.toBe(id)
       expect(idIn(await say(await joined(two, 'ana', true))).id).not.toBe(id)
+      // Nor is what it says of it as another event.
+      expect(idIn(await say(there, 'checked', 'one', 'checked')).id).not.toBe(id)
       await say(there, 'last', 'two')
       const heard = (): unknown[] => listening.heard.map(([, , payload]) => (payload as { payload: unknown }).payload)
       await expect.poll(() => heard().at(-1)).toMatchObject({ text: 'last' })
-      expect(heard()).toMatchObject([{ text: 'hi' }, { text: 'last' }])
-      expect([(await keptIn(one)).length, (await keptIn(one, true)).length]).toEqual([3, 1])
+      expect(heard()).toMatchObject([{ text: 'hi' }, { text: 'checked' }, { text: 'last' }])
+      expect([(await keptIn(one)).length, (await keptIn(one, true)).length]).toEqual([4, 1])
     })
   },
 )

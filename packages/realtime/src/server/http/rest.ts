@@ -14,7 +14,7 @@ import type { Rooms } from '../rooms/rooms.ts'
 import type { Runtime } from '../runtime.ts'
 import { isFeedTopic } from '../session/context.ts'
 import { REMOVED_TEXT } from '../session/refusal.ts'
-import { fitsName, MAX_NAME_BYTES } from '../../base/name.ts'
+import { fitsName, NAME_RULE } from '../../base/name.ts'
 import { markNumbers, restoreNumbers } from '../wire/exact.ts'
 import { flagOf } from '../wire/flag.ts'
 import { isTooDeep, MAX_DEPTH, parseBounded } from '../wire/depth.ts'
@@ -86,7 +86,7 @@ async function broadcastAll(
   if (!messages) {
     return unfit(
       'PAYLOAD_INVALID',
-      `Each message needs a topic and an event of at most ${MAX_NAME_BYTES} bytes, and a payload; private is true or false`,
+      `Each message needs a topic and an event of ${NAME_RULE}, and a payload; private is true or false`,
     )
   }
   if (context.privateOnly && messages.some((message) => !message.private)) return privateOnly()
@@ -134,7 +134,7 @@ export async function readSince(call: Call, context: RestContext): Promise<Respo
   const body = json(text)
   if ('refused' in body) return body.refused
   const { topic, after = null, max = 500 } = (body.value ?? {}) as Readonly<Record<string, unknown>>
-  if (typeof topic !== 'string' || !isFeedTopic(topic) || topic.length > 255 || (after !== null && !isCursor(after))) {
+  if (!isName(topic, CHANNEL) || !isFeedTopic(topic) || (after !== null && !isCursor(after))) {
     return fail(422, 'A feed and a cursor are needed')
   }
   const refused = admission.take(who, { feedReadsPerMinute: 1 })

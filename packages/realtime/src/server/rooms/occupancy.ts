@@ -1,6 +1,6 @@
 import { UnavailableError, every, isRecord, type CancelTimer } from '@msc/core'
 import type { Occupancy } from '../../driver.ts'
-import { assertName, fitsName } from '../../base/name.ts'
+import { assertGiven, fitsName } from '../../base/name.ts'
 import { CHANNEL } from '../../phoenix/channel-prefix.ts'
 import { formatText } from '../wire/format.ts'
 import { sendToRoom } from './fan-out.ts'
@@ -202,7 +202,7 @@ export function createOccupancies(rooms: Rooms): Occupancies {
       return true
     },
     async of(topic, isPrivate) {
-      assertName('topic', CHANNEL + topic)
+      assertGiven('topic', topic)
       const watch = find(topic, isPrivate)
       if (!watch) {
         throw new UnavailableError(`[msc/realtime] ${MAX_ROOMS} rooms are counted already.`, {

@@ -8,7 +8,7 @@ import type { Claims } from '../entrance/claims.ts'
 import type { Connection } from '../entrance/connection.ts'
 import type { Membership } from '../rooms/rooms.ts'
 import type { Answer, Once } from '../rooms/taken.ts'
-import { fitsName, MAX_NAME_BYTES } from '../../base/name.ts'
+import { fitsName, NAME_RULE } from '../../base/name.ts'
 import type { SessionContext } from './context.ts'
 import { restoreNumbers, toWrite, type SentFrame } from '../wire/exact.ts'
 import { ownKey } from './presence-key.ts'
@@ -38,13 +38,7 @@ export async function onBroadcast(
   if (typeof event !== 'string' || event === '') {
     return no(refusalSaying('PAYLOAD_INVALID', 'A broadcast needs an event'))
   }
-  if (!fitsName(event))
-    return no(
-      refusal(
-        'PAYLOAD_INVALID',
-        `event too long: at most ${MAX_NAME_BYTES} bytes of UTF-8, and no half of a character`,
-      ),
-    )
+  if (!fitsName(event)) return no(refusal('PAYLOAD_INVALID', `event too long: ${NAME_RULE}`))
   // What is no object is handed on as it is, as Supabase does.
   const said = payload['payload'] === undefined ? {} : payload['payload']
   const content = said instanceof Uint8Array ? said : textOf(toWrite(frame, 'payload', said))
@@ -59,7 +53,7 @@ export async function onBroadcast(
   const acknowledge = (answer: Answer): void => {
     if (membership.ack) reply(connection, frame, 'ok', answer)
   }
-  const once = onceOf(membership, claims, said)
+  const once = onceOf(membership, claims, event, said)
   // One that its account sends again because the answer was lost has the answer of the first, also where that is still to come.
   for (let known = once && rooms.taken.find(once); known; known = once && rooms.taken.find(once)) {
     const answer = await known
@@ -125,13 +119,21 @@ export async function onPresence(
   reply(connection, frame, 'ok', {})
 }
 
-/** As what a message may come again, to any server; `undefined` for one that does not. */
-function onceOf({ topic, private: isPrivate }: Membership, { sub }: Claims, said: unknown): Once | undefined {
+/**
+ * As what a message may come again, to any server; `undefined` for one that does not. With the event: whoever sends a payload on may
+ * have left the stamp in it.
+ */
+function onceOf(
+  { topic, private: isPrivate }: Membership,
+  { sub }: Claims,
+  event: string,
+  said: unknown,
+): Once | undefined {
   const stamp = isRecord(said) ? said['_msc'] : undefined
   if (!isRecord(stamp) || stamp['kept'] !== true || !sub) return undefined
   const id = stamp['id']
   if (typeof id !== 'string' || id.length > 64) return undefined
-  return [hashOf(sub), hashOf(JSON.stringify([sub, isPrivate, topic, id]))]
+  return [hashOf(sub), hashOf(JSON.stringify([sub, isPrivate, topic, event, id]))]
 }
 
 /** Of one length, and nobody's name: other servers and the database have it. */

@@ -1,6 +1,6 @@
 import { randomHex } from '@msc/core'
 import type { Claims } from '../entrance/claims.ts'
-import { fitsName, MAX_NAME_BYTES } from '../../base/name.ts'
+import { fitsName, NAME_RULE } from '../../base/name.ts'
 import { refusal, type Refused } from './refusal.ts'
 
 /** `user`: a presence key says who somebody is. `any`: it is the client's word. */
@@ -18,10 +18,7 @@ export function presenceKeyOf(wanted: string, claims: Claims, rule: KeyRule): Ke
   const { sub } = claims
   if (!fitsName(wanted)) {
     return {
-      refused: refusal(
-        'PAYLOAD_INVALID',
-        `A presence key has at most ${MAX_NAME_BYTES} bytes of UTF-8, and no half of a character`,
-      ),
+      refused: refusal('PAYLOAD_INVALID', `A presence key has ${NAME_RULE}`),
     }
   }
   if (isFree(claims, rule)) return { key: wanted }

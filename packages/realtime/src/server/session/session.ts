@@ -6,7 +6,7 @@ import type { Connection } from '../entrance/connection.ts'
 import { leave } from '../rooms/membership.ts'
 import { wantsOccupancy } from '../rooms/occupancy.ts'
 import type { Membership } from '../rooms/rooms.ts'
-import { fitsName, MAX_NAME_BYTES } from '../../base/name.ts'
+import { fitsName, NAME_RULE } from '../../base/name.ts'
 import { isFeedTopic, type SessionContext } from './context.ts'
 import { onAct } from './act.ts'
 import { join } from './join.ts'
@@ -32,12 +32,7 @@ export async function handleFrame(connection: Connection, frame: SentFrame, cont
     return refuse(connection, frame, refusalSaying('PAYLOAD_INVALID', 'unmatched topic'), runtime)
   }
   if (!fitsName(topic)) {
-    return refuse(
-      connection,
-      frame,
-      refusal('PAYLOAD_INVALID', `A topic has at most ${MAX_NAME_BYTES} bytes of UTF-8, and no half of a character`),
-      runtime,
-    )
+    return refuse(connection, frame, refusal('PAYLOAD_INVALID', `A topic has ${NAME_RULE}`), runtime)
   }
   if (event === 'phx_join') return join(connection, frame, payload, context)
   const membership = connection.memberships.get(topic)
