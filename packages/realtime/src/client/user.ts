@@ -97,6 +97,8 @@ function changeUser(tools: UserTools, last: string): void {
     const { membership: before, options, members } = topic
     topic.wasLive ||= before.wasLive
     const next = (topic.membership = createMembership(topic, isCalm ? 0 : retryMs(0), topic.wasLive))
+    // What a schema does not let go of holds up nothing of the new user's.
+    for (const member of members) member.reading = Promise.resolve()
     return { before, next, isFeed: options.feed, members: [...members] }
   })
   for (const { before, next } of changes) void before.close(reason, next)

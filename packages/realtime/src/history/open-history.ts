@@ -3,6 +3,7 @@ import type { MessageMeta } from '../base/message.ts'
 import type { Stamp } from '../base/stamp.ts'
 import type { Handler, Member } from '../client/members.ts'
 import type { RawChannel } from '../client/raw-channel.ts'
+import type { Membership } from '../client/membership.ts'
 import type { Topic } from '../client/topic.ts'
 import type { ChannelOptions } from '../create-realtime.ts'
 import type { Subscription } from '../driver.ts'
@@ -29,7 +30,9 @@ type Wanted = { readonly [Name in 'rewind' | 'from']?: ChannelOptions[Name] | un
 export function openHistory(topic: Topic, member: Member, channel: RawChannel, asked: Wanted): void {
   const wanted = { from: asked.from, rewind: validRewind(topic, asked.rewind) }
   let hasBegun = !(wanted.rewind || wanted.from)
-  const heard = member.read ? followReading(topic, member, wanted) : () => topic.membership.inbox?.position
+  const heard = member.read
+    ? followReading(topic, member, wanted.from, () => hasBegun)
+    : () => topic.membership.inbox?.position
   // The topic may be further than a channel whose beginning is still to come.
   const get = (): string | undefined => (hasBegun ? heard() : wanted.from)
   Object.defineProperty(channel, 'position', { get, enumerable: true })
@@ -49,38 +52,60 @@ function validRewind({ options, membership }: Topic, rewind: Wanted['rewind']): 
   }
 }
 
+/** What a subscriber with schemas has heard of one membership. */
+interface Reading {
+  readonly own: Membership
+  /** Messages that are being read. */
+  pending: number
+  told: string | undefined
+}
+
 /**
  * How far a subscriber with schemas has heard: what is still being read for it has not been told yet, and would be missing if
- * it left now and went on from behind that.
+ * it left now and went on from behind that. What was told to another user says nothing of this one's.
+ *
+ * @param from Where it begins.
  */
-function followReading(topic: Topic, member: Member, { rewind, from }: Wanted): () => string | undefined {
-  const position = (): string | undefined => topic.membership.inbox?.position
-  let told = from
-  let { reading } = member
-  let pending = 0
-  const follow = (next: Promise<void>): void => {
-    const settle = (): void => void (pending -= 1)
-    reading = next
-    pending += 1
+function followReading(
+  topic: Topic,
+  member: Member,
+  from: string | undefined,
+  hasBegun: () => boolean,
+): () => string | undefined {
+  let reading: Reading | undefined
+  const now = (): Reading => {
+    if (reading?.own !== topic.membership)
+      reading = { own: topic.membership, pending: 0, told: hasBegun() ? undefined : from }
+    return reading
+  }
+  const onLive = (): void => {
+    const its = now()
+    if (its.pending === 0 && hasBegun()) its.told ??= its.own.inbox?.position
+  }
+  const tellOf = (position: string | undefined): void => {
+    if (position !== undefined) now().told = position
+  }
+  let { reading: last } = member
+  const follow = (next: Promise<unknown>): void => {
+    const its = now()
+    const settle = (): void => void (its.pending -= 1)
+    last = next
+    its.pending += 1
     next.then(settle, settle)
   }
-  follow(reading)
-  Object.defineProperty(member, 'reading', { get: () => reading, set: follow })
-  if (!rewind && from === undefined) {
-    topic.membership.live.then(
-      () => (told ??= position()),
-      () => undefined,
-    )
-  }
+  follow(last)
+  Object.defineProperty(member, 'reading', { get: () => last, set: follow })
+  topic.membership.live.then(onLive, () => undefined)
   const own: readonly Handler[] = [
-    ['message', (_payload: unknown, _event: unknown, meta?: MessageMeta) => void (told = meta?.position ?? told), '*'],
-    ['onAction', (action: { readonly position: string }) => void (told = action.position)],
+    ['message', (_payload: unknown, _event: unknown, meta?: MessageMeta) => tellOf(meta?.position), '*'],
+    ['onAction', (action: { readonly position: string }) => tellOf(action.position)],
+    ['onReady', (isReady: boolean) => isReady && onLive()],
   ]
   // Before the application's, which may ask where they are.
   const others = [...member.hears]
   member.hears.clear()
   for (const each of [...own, ...others]) member.hears.add(each)
-  return () => (pending === 0 ? position() : told)
+  return () => (now().pending === 0 ? now().own.inbox?.position : now().told)
 }
 
 /** Where a message is: what the server says of it goes before what is in its payload, where a feed's rows have it. */
@@ -89,13 +114,12 @@ const placeOf = ({ options }: Topic, meta: MessageMeta | undefined, stamp: Stamp
 
 /** Never rejects. */
 async function begin(topic: Topic, member: Member, wanted: Wanted): Promise<void> {
-  const { clock, retryMs, callAll } = topic.options
-  let held: (readonly [tell: () => unknown, at: unknown, id: string | undefined])[] = []
+  const { clock, retryMs, callAll, createInbox, name } = topic.options
+  const { tell } = member
+  let held: (readonly [tellIt: () => unknown, at: unknown, id: string | undefined])[] = []
   let isFull = false
   let missing = false
   let position: Position | undefined
-  const handOn = topic.inboxFor([member])
-
   let ids: ReadonlySet<string> = new Set()
 
   /** What the beginning had already, as the server, or the tab that has sent it, may hand it on a moment later. */
@@ -107,10 +131,10 @@ async function begin(topic: Topic, member: Member, wanted: Wanted): Promise<void
     if (taken === 'other') position = Position.of(at)
     return taken === 'known'
   }
-  member.hold = (tell, meta, stamp) => {
-    if (held.length < MAX_HELD) held.push([tell, placeOf(topic, meta, stamp), meta?.id])
+  member.tell = (...message) => {
+    const [, , , , , meta, stamp] = message
+    if (held.length < MAX_HELD) held.push([() => tell(...message), placeOf(topic, meta, stamp), meta?.id])
     else isFull = true
-    return true
   }
 
   for (let attempt = 0; attempt < MAX_TRIES && topic.members.has(member);) {
@@ -129,10 +153,11 @@ async function begin(topic: Topic, member: Member, wanted: Wanted): Promise<void
       missing = pages.some(({ gap }) => gap)
       position = Position.of(pages.at(-1)?.cursor)
       ids = latestIds(pages)
-      delete member.hold
+      member.tell = tell
+      const handOn = createInbox([member], own.signal, name)
       for (const { events } of pages) {
         for (const { event, payload, meta } of events) {
-          if (isAction(meta)) tellAction([member], callAll, payload, meta)
+          if (isAction(meta)) tellAction([member], own.signal, callAll, payload, meta)
           // Nobody is shown what is there no more; `history` says that it was.
           else if (!isDeleted(meta)) handOn(event, payload, true, metaOf(meta))
         }
@@ -156,9 +181,12 @@ async function begin(topic: Topic, member: Member, wanted: Wanted): Promise<void
     }
   }
   const waited = held
-  member.hold = (_tell, meta, stamp) => isKnown(placeOf(topic, meta, stamp), meta?.id)
-  if (!topic.members.has(member)) return
-  for (const [tell, at, id] of waited) if (!isKnown(at, id)) tell()
+  member.tell = (...message) => {
+    const [, , , , , meta, stamp] = message
+    if (!isKnown(placeOf(topic, meta, stamp), meta?.id)) tell(...message)
+  }
+  if (!topic.members.has(member) || topic.membership.signal.aborted) return
+  for (const [tellIt, at, id] of waited) if (!isKnown(at, id)) tellIt()
   if (missing || isFull) callAll([member], 'onGap')
 }
 
