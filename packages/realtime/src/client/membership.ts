@@ -40,7 +40,7 @@ export interface Audience {
   /** Loaded before the first join of a feed, so what waits for it misses nothing. */
   readonly feedCode: Deferred<typeof FeedCode>
   presenceKey?: string
-  /** Memberships before this one were live: whoever comes next has missed something. */
+  /** By memberships before this one something could be heard: whoever comes next has missed something. */
   wasLive?: boolean | undefined
 }
 
@@ -57,7 +57,7 @@ export interface Membership {
   /** With the first state that is tracked. */
   tracking?: Presence
   presence?: PresenceState
-  /** It has been live. */
+  /** It has been live, or joined at least, so that something could be heard. */
   wasLive?: boolean
   /** Of a topic with a history. */
   inbox?: FeedInbox
@@ -186,9 +186,12 @@ export function createMembership(topic: Audience, waitMs?: number, missed?: bool
             inner,
           ),
         )
+        const wasLive = self.wasLive
+        // What comes from now on is handed on, also before it is live: lost by then, it has missed something as well.
+        self.wasLive = true
         await self.tracking?.join(joined)
         // A topic that is no feed has no history. Told when it is live, however often that is interrupted before.
-        missed = (((await self.inbox?.catchUp(joined, inTime)) ?? true) && self.wasLive) || missed
+        missed = (((await self.inbox?.catchUp(joined, inTime)) ?? true) && wasLive) || missed
         if (!lost.signal.aborted) {
           liveAt = clock.monotonic()
           live.resolve(joined)
@@ -200,7 +203,6 @@ export function createMembership(topic: Audience, waitMs?: number, missed?: bool
             emit('realtime.gap', { topic: name })
             callAll(members, 'onGap')
           }
-          self.wasLive = true
           options.users('renew', token, self, lost.signal).catch(() => undefined)
         }
         await down.promise
