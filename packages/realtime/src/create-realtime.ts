@@ -27,6 +27,7 @@ import type { InTime } from './base/in-time.ts'
 import type { MessageAction, MessageHandler, Payload, Sendable } from './base/message.ts'
 import { FEED, feedTopic } from './feed/feed-topic.ts'
 import { addTo, callAll } from './client/members.ts'
+import { createInbox } from './client/inbox.ts'
 import { createMembership } from './client/membership.ts'
 import { refusal } from './base/refusal.ts'
 import { createTopic, hasHistory, type Topic } from './client/topic.ts'
@@ -368,28 +369,29 @@ export function createRealtime(options: RealtimeOptions): Realtime {
    * order in which the names compress best.
    */
   const tools = {
-    options,
-    UnavailableError,
+    topics,
+    callAll,
     emit,
-    safely,
-    retryMs,
-    traced,
-    report,
+    randomHex,
     breaker,
     stats,
-    sleep,
-    feedTopic,
-    callAll,
-    refusal,
-    getToken: () => inTime('getToken', async (signal) => options.getToken?.(signal), closing.signal),
-    randomHex,
-    createMembership,
     carrier,
     driver,
     clock,
-    topics,
-    user,
+    retryMs,
+    sleep,
+    getToken: () => inTime('getToken', async (signal) => options.getToken?.(signal), closing.signal),
+    traced,
+    createMembership,
+    report,
     inTime,
+    user,
+    createInbox,
+    safely,
+    feedTopic,
+    options,
+    UnavailableError,
+    refusal,
   }
   /** Who has no tokens never needs the code that knows users. */
   const users: Users = async (what, ...args: unknown[]) => {
@@ -415,18 +417,10 @@ export function createRealtime(options: RealtimeOptions): Realtime {
       feed: (wanted.private && name.startsWith(FEED)) || hasHistory(wanted),
       users,
       onState: settleStatus,
-      onGap: () => {
-        stats.gaps += 1
-        emit('realtime.gap', { topic: name })
-      },
-      onError: (error) => warn(name, error),
+      warn,
       onInvalid(error) {
         emit('driver.drop', { concern: 'realtime', driver: driver.name, reason: 'invalid payload', count: 1 })
         report(error, 'receive', { topic: name })
-      },
-      onEmpty: () => {
-        topics.delete(name)
-        settleStatus()
       },
     })
     topics.set(name, topic)

@@ -133,6 +133,20 @@ it('ends what a feed is loading for the user before', async () => {
   expect(asked.map(({ aborted }) => aborted)).toEqual([true, false])
 })
 
+it('tells the next user no number that was counted for the one before', async () => {
+  const counts: ((occupancy: unknown) => void)[] = []
+  fake.override.occupancy = (_topic, told) => void (told && counts.push(told))
+  const heard: unknown[] = []
+  client.channel('room').onOccupancy(({ members }) => heard.push(members))
+  await spend(1000)
+  await changeTo(tokens.bo)
+  await spend(1000)
+  expect(counts).toHaveLength(2)
+  counts[0]?.({ members: 7, users: 7 })
+  counts[1]?.({ members: 1, users: 1 })
+  expect(heard).toEqual([1])
+})
+
 /** In which an application hears that another user has come. */
 const handlers: readonly (readonly [what: string, hear: (handler: () => void) => void])[] = [
   [

@@ -1,4 +1,3 @@
-import { emit, withCarrier } from '@msc/core'
 import { safely } from '../base/safely.ts'
 import { traced } from '../base/traced.ts'
 import type { MessageMeta } from '../base/message.ts'
@@ -8,6 +7,17 @@ import type { Stamp } from '../base/stamp.ts'
 type Kind = 'message' | 'onPresence' | 'onAction' | 'onGap' | 'onError' | 'onReady' | 'onOccupancy'
 export type Handler = readonly [kind: Kind, handler: (...args: never[]) => void, event?: string]
 
+/** Tells a subscriber something, in its turn: see {@link tell}. `meta` and `stamp` say where it is among the messages. */
+type Tell = (
+  member: Member,
+  signal: AbortSignal,
+  handOn: (value: unknown) => void,
+  value: unknown,
+  read: (() => Promise<unknown>) | undefined,
+  meta: MessageMeta | undefined,
+  stamp: Stamp,
+) => void
+
 /** One subscriber of a topic, with what it wants to hear. */
 export interface Member {
   readonly presenceKey: string | undefined
@@ -15,10 +25,10 @@ export interface Member {
   /** Reads a payload, before this subscriber sees it; rejects for one that it must not see. */
   readonly read: ((event: string, payload: unknown, ...more: unknown[]) => Promise<unknown>) | undefined
   readonly onInvalid: (error: unknown) => void
-  /** Messages that are being read, in order. */
-  reading: Promise<void>
-  /** Keeps a message back, for good or until `tell` is called. True when it does. */
-  hold?: (tell: () => unknown, meta: MessageMeta | undefined, stamp: Stamp) => boolean
+  /** Messages of the user of now that are being read, in order. */
+  reading: Promise<unknown>
+  /** Keeps some back while a beginning is awaited. */
+  tell: Tell
 }
 
 /** Returns a function that takes it out again. */
@@ -40,29 +50,17 @@ export function callAll(members: Iterable<Member>, kind: Kind, value?: unknown, 
     }
 }
 
-/** Hands a message to whoever wants it, in the trace of who sent it. */
-export function deliver(
-  members: Iterable<Member>,
-  topic: string,
-  event: string,
-  payload: unknown,
-  stamp: Stamp,
-  meta?: MessageMeta,
-): void {
-  const run = (): void => {
-    emit('realtime.receive', { topic, event })
-    // oxlint-disable-next-line unicorn/no-useless-spread -- it changes meanwhile
-    for (const member of [...members]) {
-      const { read, onInvalid } = member
-      const handOn = (data: unknown): void => callAll([member], 'message', data, event, meta)
-      const tell = (): unknown =>
-        read
-          ? (member.reading = member.reading.then(() => read(event, payload)).then(traced(handOn), onInvalid))
-          : handOn(payload)
-      if (!member.hold?.(tell, meta, stamp)) tell()
-    }
-  }
-  const { traceparent } = stamp
-  if (traceparent) withCarrier({ traceparent }, run)
-  else run()
+/**
+ * Tells a subscriber something, in its turn.
+ *
+ * @param signal Of the membership by which it came: what is still being read as that ends is told nobody.
+ * @param read Reads it before, where the subscriber has schemas.
+ */
+export const tell: Tell = (member, signal, handOn, value, read) => {
+  const hand = (given: unknown): unknown => signal.aborted || handOn(given)
+  if (read)
+    member.reading = member.reading
+      .then(() => signal.aborted || read())
+      .then(traced(hand), (error: unknown) => signal.aborted || member.onInvalid(error))
+  else hand(value)
 }

@@ -1,11 +1,11 @@
-import { sleep, toError, withoutScope, type Clock, type DriverError } from '@msc/core'
+import { emit, sleep, toError, withoutScope, type Clock, type DriverError } from '@msc/core'
 import type { InTime } from '../base/in-time.ts'
 import { onPage } from '../base/page.ts'
 import { deferred, type Deferred } from '../base/promises.ts'
 import type { PresenceState, RealtimeDriver, Subscription } from '../driver.ts'
 import type { FeedInbox } from '../feed/feed-inbox.ts'
 import type * as FeedCode from '../feed/feed-code.ts'
-import type { HandOn } from './inbox.ts'
+import { createInbox } from './inbox.ts'
 import { callAll, type Member } from './members.ts'
 import type { Presence } from './sending.ts'
 import type { User, Users } from './user.ts'
@@ -24,24 +24,23 @@ export interface MembershipOptions {
   /** `spreadMs`: the time over which the server wants its clients back, when it said so. */
   readonly retryMs: (attempt: number, spreadMs: number | undefined) => number
   readonly onState: () => void
-  /** Messages were missed for good. */
-  readonly onGap: () => void
+  /** Counts how often messages were missed for good. */
+  readonly stats: { gaps: number }
   /** What code that is loaded late does not load again. */
   readonly callAll: typeof callAll
+  readonly createInbox: typeof createInbox
   /** It could not be joined, and is tried again; or the server refused a state that was tracked. */
-  readonly onError: (error: Error) => void
+  readonly warn: (topic: string, error: Error) => void
 }
 
 /** Those who subscribe to a topic, whoever the user is. */
 export interface Audience {
   readonly options: MembershipOptions
   readonly members: Set<Member>
-  /** Strips messages of their stamps and hands them to these members, each once. */
-  inboxFor(members: Iterable<Member>): HandOn
   /** Loaded before the first join of a feed, so what waits for it misses nothing. */
   readonly feedCode: Deferred<typeof FeedCode>
   presenceKey?: string
-  /** Memberships before this one were live: whoever comes next has missed something. */
+  /** By memberships before this one something could be heard: whoever comes next has missed something. */
   wasLive?: boolean | undefined
 }
 
@@ -58,7 +57,7 @@ export interface Membership {
   /** With the first state that is tracked. */
   tracking?: Presence
   presence?: PresenceState
-  /** It has been live. */
+  /** It has been live, or joined at least, so that something could be heard. */
   wasLive?: boolean
   /** Of a topic with a history. */
   inbox?: FeedInbox
@@ -86,7 +85,7 @@ export function createMembership(topic: Audience, waitMs?: number, missed?: bool
   const { name, clock, driver, user } = options
   const closing = new AbortController()
   const { signal } = closing
-  const handOn = topic.inboxFor(members)
+  const handOn = createInbox(members, signal, name)
   let live = deferred<Subscription>()
   let joined: Subscription | undefined
   /** Gives up what is joined, or being joined. */
@@ -110,7 +109,7 @@ export function createMembership(topic: Audience, waitMs?: number, missed?: bool
     report(error) {
       if (signal.aborted) return
       const reason = toError(error)
-      options.onError(reason)
+      options.warn(name, reason)
       callAll(members, 'onError', reason)
     },
     inTime,
@@ -156,7 +155,7 @@ export function createMembership(topic: Audience, waitMs?: number, missed?: bool
         await inTime('getToken', () => options.users('ask'))
         const code = options.feed && (await import('../feed/feed-code.ts'))
         if (code) {
-          self.inbox ??= code.createFeedInbox(handOn, self.wasLive, topic)
+          self.inbox ??= code.createFeedInbox(handOn, self.wasLive, topic, signal)
           self.inbox.hold()
           feedCode.resolve(code)
         }
@@ -172,7 +171,6 @@ export function createMembership(topic: Audience, waitMs?: number, missed?: bool
             { token, self: false, user: user.identity, private: options.private, presenceKey: topic.presenceKey },
             {
               onMessage(event, payload, meta) {
-                if (signal.aborted) return
                 // Joined anew, it fetches everything from its cursor on.
                 if (!self.inbox) handOn(event, payload)
                 else if (!self.inbox.receive(event, payload, meta)) end()
@@ -188,11 +186,12 @@ export function createMembership(topic: Audience, waitMs?: number, missed?: bool
             inner,
           ),
         )
+        const wasLive = self.wasLive
+        // What comes from now on is handed on, also before it is live: lost by then, it has missed something as well.
+        self.wasLive = true
         await self.tracking?.join(joined)
-        // A topic that is no feed has no history.
-        const missing = (await self.inbox?.catchUp(joined, inTime)) ?? true
-        // Told when it is live, however often that is interrupted before.
-        if (self.wasLive && missing) missed = true
+        // A topic that is no feed has no history. Told when it is live, however often that is interrupted before.
+        missed = (((await self.inbox?.catchUp(joined, inTime)) ?? true) && wasLive) || missed
         if (!lost.signal.aborted) {
           liveAt = clock.monotonic()
           live.resolve(joined)
@@ -200,10 +199,10 @@ export function createMembership(topic: Audience, waitMs?: number, missed?: bool
           callAll(members, 'onReady', true)
           if (missed) {
             missed = false
-            options.onGap()
+            options.stats.gaps += 1
+            emit('realtime.gap', { topic: name })
             callAll(members, 'onGap')
           }
-          self.wasLive = true
           options.users('renew', token, self, lost.signal).catch(() => undefined)
         }
         await down.promise

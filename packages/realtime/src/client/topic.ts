@@ -1,8 +1,7 @@
 import { asWritten } from '../base/as-written.ts'
 import { deferred } from '../base/promises.ts'
 import { refusal } from '../base/refusal.ts'
-import { createInbox } from './inbox.ts'
-import { addTo, callAll, deliver, type Handler, type Member } from './members.ts'
+import { addTo, callAll, tell, type Handler, type Member } from './members.ts'
 import { createMembership, type Audience, type Membership, type MembershipOptions } from './membership.ts'
 import type { ChannelOptions } from '../create-realtime.ts'
 import type { RawChannel } from './raw-channel.ts'
@@ -12,8 +11,8 @@ import { read, schemaFor } from './typed.ts'
 export interface TopicOptions extends MembershipOptions, SendingTools {
   /** A message has another payload than its schema says, and is not handed on. */
   readonly onInvalid: (error: unknown) => void
-  /** The last subscriber has left. */
-  readonly onEmpty: () => void
+  /** Those that are subscribed to. */
+  readonly topics: Map<string, unknown>
 }
 
 /** One topic, joined once however many subscribe to it, by whoever uses the client. */
@@ -42,7 +41,6 @@ export function createTopic(options: TopicOptions): Topic {
     options,
     members,
     feedCode: deferred(),
-    inboxFor: (some) => createInbox(deliver.bind(undefined, some, name)),
     subscribe(wanted: ChannelOptions): RawChannel {
       const { presenceKey: key, events } = wanted
       const isNew = key && key !== self.presenceKey
@@ -55,10 +53,11 @@ export function createTopic(options: TopicOptions): Topic {
       if ((!options.feed && (options.feed = isKept)) || isNew) self.membership.redo()
       const member: Member = {
         presenceKey: key,
-        hears: new Set(),
-        read: events && read.bind(undefined, name, events),
-        onInvalid: options.onInvalid,
         reading: Promise.resolve(),
+        tell,
+        read: events && read.bind(undefined, name, events),
+        hears: new Set(),
+        onInvalid: options.onInvalid,
       }
       members.add(member)
       /** Does something with a live subscription, for the user of now, after what was asked before. */
@@ -92,7 +91,7 @@ export function createTopic(options: TopicOptions): Topic {
           member.hears.clear()
           self.membership.tracking?.forget(member)
           if (members.size) return
-          options.onEmpty()
+          options.topics.delete(name)
           void self.membership.close(refusal(`${name} was left.`, 'REALTIME_LEFT'))
         },
       } as Omit<RawChannel, Operation | Heard> as RawChannel

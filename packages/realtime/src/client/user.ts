@@ -99,14 +99,20 @@ function changeUser(tools: UserTools, last: string): void {
   const reason = refusal('Another user has come.', 'REALTIME_USER_CHANGED')
   // All are replaced before anybody hears of it: whoever leaves a topic then leaves it for good, and one that is opened is the new
   // user's already.
-  const changes = [...topics.values()].map((topic) => {
+  const changes = [...topics.values()].flatMap((topic) => {
     const { membership: before, options, members } = topic
+    // The client is being closed, and joins nothing more.
+    if (before.signal.aborted) return []
     topic.wasLive ||= before.wasLive
     const next = (topic.membership = createMembership(topic, isCalm ? 0 : retryMs(0), topic.wasLive))
-    return { before, next, isFeed: options.feed, members: [...members] }
+    // What a schema does not let go of holds up nothing of the new user's.
+    for (const member of members) member.reading = Promise.resolve()
+    return [{ before, next, isFeed: options.feed, members: [...members] }]
   })
   for (const { before, next } of changes) void before.close(reason, next)
-  for (const { before, isFeed, members } of changes) {
+  for (const { before, next, isFeed, members } of changes) {
+    // Left, or closed, by who heard of it.
+    if (next.signal.aborted) continue
     if (before.presence) callAll(members, 'onPresence', {})
     // A feed that waits for its snapshot holds messages: it begins anew.
     if (before.wasLive && isFeed) callAll(members, 'onGap')

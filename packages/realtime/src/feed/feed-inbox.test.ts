@@ -1,5 +1,6 @@
 import { expect, it } from 'vitest'
 import { createInbox } from '../client/inbox.ts'
+import { tell, type Member } from '../client/members.ts'
 import type { FeedPage } from './page.ts'
 import { createFeedInbox } from './feed-inbox.ts'
 
@@ -18,8 +19,16 @@ const at = (n: number): string => `${EPOCH}:${n}:${n}:`
 function inboxOf(answers: (FeedPage | Error)[], of?: { readonly name: string; readonly private: boolean }) {
   const heard: unknown[] = []
   const asked: (string | undefined)[] = []
+  const member: Member = {
+    presenceKey: undefined,
+    hears: new Set([['message', ({ n }: { n: number }) => void heard.push(n), '*'] as const]),
+    read: undefined,
+    onInvalid: () => undefined,
+    reading: Promise.resolve(),
+    tell,
+  }
   const inbox = createFeedInbox(
-    createInbox((_event, payload) => void heard.push((payload as { n: number }).n)),
+    createInbox([member], new AbortController().signal, 'feed'),
     false,
     of && { options: of as never, members: new Set() },
   )

@@ -46,11 +46,13 @@ export const isFeed = ({ name, private: isPrivate }: Pick<Audience['options'], '
  *
  * @param isLate The topic was live before without it, so that something is missing.
  * @param topic Whom to tell what is done to messages.
+ * @param signal Of the membership that it is of.
  */
 export function createFeedInbox(
   deliver: HandOn,
   isLate?: boolean,
   topic?: Pick<Audience, 'members' | 'options'>,
+  signal: AbortSignal = new AbortController().signal,
 ): FeedInbox {
   /** What was heard, once all of the history was; until then `cursor` says how far it was read. */
   let position: Position | undefined
@@ -68,7 +70,7 @@ export function createFeedInbox(
   }
 
   const tell = (payload: unknown, raw: unknown): void => {
-    if (topic) tellAction(topic.members, topic.options.callAll, payload, raw)
+    if (topic) tellAction(topic.members, signal, topic.options.callAll, payload, raw)
   }
 
   /** False for what is of another history. */

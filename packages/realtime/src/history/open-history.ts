@@ -41,7 +41,7 @@ export function openHistory(topic: Topic, member: Member, channel: RawChannel, a
   const wanted = { from: asked.from, rewind: validRewind(topic, asked.rewind) }
   const beginning: Beginning = { told: wanted.from, isOver: !(wanted.rewind || wanted.from), ahead: [] }
   const position = (): string | undefined => furthest(topic, beginning)
-  const heard = member.read ? followReading(topic, member, wanted, position) : position
+  const heard = member.read ? followReading(topic, member, wanted.from, position, beginning) : position
   // The topic may be further than a channel whose beginning is still to come.
   const get = (): string | undefined => (beginning.isOver ? heard() : beginning.told)
   Object.defineProperty(channel, 'position', { get, enumerable: true })
@@ -71,42 +71,61 @@ function validRewind({ options, membership }: Topic, rewind: Wanted['rewind']): 
   }
 }
 
+/** What a subscriber with schemas has heard of one membership. */
+interface Reading {
+  readonly own: Membership
+  /** Messages that are being read. */
+  pending: number
+  told: string | undefined
+}
+
 /**
  * How far a subscriber with schemas has heard: what is still being read for it has not been told yet, and would be missing if
- * it left now and went on from behind that.
+ * it left now and went on from behind that. What was told to another user says nothing of this one's.
+ *
+ * @param from Where it begins.
  */
 function followReading(
   topic: Topic,
   member: Member,
-  { rewind, from }: Wanted,
+  from: string | undefined,
   position: () => string | undefined,
+  beginning: Beginning,
 ): () => string | undefined {
-  let told = from
-  let { reading } = member
-  let pending = 0
-  const follow = (next: Promise<void>): void => {
-    const settle = (): void => void (pending -= 1)
-    reading = next
-    pending += 1
+  let reading: Reading | undefined
+  const now = (): Reading => {
+    if (reading?.own !== topic.membership)
+      reading = { own: topic.membership, pending: 0, told: beginning.isOver ? undefined : from }
+    return reading
+  }
+  const onLive = (): void => {
+    const its = now()
+    if (its.pending === 0 && beginning.isOver) its.told ??= position()
+  }
+  const tellOf = (place: string | undefined): void => {
+    if (place !== undefined) now().told = place
+  }
+  let { reading: last } = member
+  const follow = (next: Promise<unknown>): void => {
+    const its = now()
+    const settle = (): void => void (its.pending -= 1)
+    last = next
+    its.pending += 1
     next.then(settle, settle)
   }
-  follow(reading)
-  Object.defineProperty(member, 'reading', { get: () => reading, set: follow })
-  if (!rewind && from === undefined) {
-    topic.membership.live.then(
-      () => (told ??= position()),
-      () => undefined,
-    )
-  }
+  follow(last)
+  Object.defineProperty(member, 'reading', { get: () => last, set: follow })
+  topic.membership.live.then(onLive, () => undefined)
   const own: readonly Handler[] = [
-    ['message', (_payload: unknown, _event: unknown, meta?: MessageMeta) => void (told = meta?.position ?? told), '*'],
-    ['onAction', (action: { readonly position: string }) => void (told = action.position)],
+    ['message', (_payload: unknown, _event: unknown, meta?: MessageMeta) => tellOf(meta?.position), '*'],
+    ['onAction', (action: { readonly position: string }) => tellOf(action.position)],
+    ['onReady', (isReady: boolean) => isReady && onLive()],
   ]
   // Before the application's, which may ask where they are.
   const others = [...member.hears]
   member.hears.clear()
   for (const each of [...own, ...others]) member.hears.add(each)
-  return () => (pending === 0 ? position() : told)
+  return () => (now().pending === 0 ? position() : now().told)
 }
 
 /** Where a message is: what the server says of it goes before what is in its payload, where a feed's rows have it. */
@@ -115,13 +134,12 @@ const placeOf = ({ options }: Topic, meta: MessageMeta | undefined, stamp: Stamp
 
 /** Never rejects. */
 async function begin(topic: Topic, member: Member, wanted: Wanted, beginning: Beginning): Promise<void> {
-  const { clock, retryMs, callAll } = topic.options
-  let held: (readonly [tell: () => unknown, at: unknown, id: string | undefined])[] = []
+  const { clock, retryMs, callAll, createInbox, name } = topic.options
+  const { tell } = member
+  let held: (readonly [tellIt: () => unknown, at: unknown, id: string | undefined])[] = []
   let isFull = false
   let missing = false
   let position: Position | undefined
-  const handOn = topic.inboxFor([member])
-
   let ids: ReadonlySet<string> = new Set()
 
   /** What the beginning had already, as the server, or the tab that has sent it, may hand it on a moment later. */
@@ -137,10 +155,10 @@ async function begin(topic: Topic, member: Member, wanted: Wanted, beginning: Be
   const reach = (at: string | undefined): void => {
     if (!member.read && !missing && !isFull && at !== undefined) beginning.told = at
   }
-  member.hold = (tell, meta, stamp) => {
-    if (held.length < MAX_HELD) held.push([tell, placeOf(topic, meta, stamp), meta?.id])
+  member.tell = (...message) => {
+    const [, , , , , meta, stamp] = message
+    if (held.length < MAX_HELD) held.push([() => tell(...message), placeOf(topic, meta, stamp), meta?.id])
     else isFull = true
-    return true
   }
 
   for (let attempt = 0; attempt < MAX_TRIES && topic.members.has(member);) {
@@ -159,7 +177,8 @@ async function begin(topic: Topic, member: Member, wanted: Wanted, beginning: Be
       missing = pages.some(({ gap }) => gap)
       position = Position.of(pages.at(-1)?.cursor)
       ids = latestIds(pages)
-      delete member.hold
+      member.tell = tell
+      const handOn = createInbox([member], own.signal, name)
       const heard: string[] = []
       let before = wanted.from
       for (const { events, cursor } of pages) {
@@ -169,7 +188,7 @@ async function begin(topic: Topic, member: Member, wanted: Wanted, beginning: Be
           const at = placeOf(topic, metaOf(meta), Object((payload as Stamped)._msc) as Stamp)
           if (isCursor(at)) heard.push(at)
           reach(follow(at))
-          if (isAction(meta)) tellAction([member], callAll, payload, meta)
+          if (isAction(meta)) tellAction([member], own.signal, callAll, payload, meta)
           // Nobody is shown what is there no more; `history` says that it was.
           else if (!isDeleted(meta)) handOn(event, payload, true, metaOf(meta))
         }
@@ -196,12 +215,15 @@ async function begin(topic: Topic, member: Member, wanted: Wanted, beginning: Be
     }
   }
   const waited = held
-  member.hold = (_tell, meta, stamp) => isKnown(placeOf(topic, meta, stamp), meta?.id)
-  if (!topic.members.has(member)) return
-  for (const [tell, at, id] of waited) {
+  member.tell = (...message) => {
+    const [, , , , , meta, stamp] = message
+    if (!isKnown(placeOf(topic, meta, stamp), meta?.id)) tell(...message)
+  }
+  if (!topic.members.has(member) || topic.membership.signal.aborted) return
+  for (const [tellIt, at, id] of waited) {
     if (isKnown(at, id)) continue
     reach(position && String(position))
-    tell()
+    tellIt()
   }
   if (missing || isFull) callAll([member], 'onGap')
 }

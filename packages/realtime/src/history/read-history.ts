@@ -24,6 +24,8 @@ export async function readHistory(
     try {
       messages.push({ event, payload: read ? await read(event, payload) : payload, meta })
     } catch (error) {
+      // Whoever has asked is not there any more.
+      signal.throwIfAborted()
       onInvalid(error)
     }
   }

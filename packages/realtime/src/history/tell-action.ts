@@ -24,20 +24,28 @@ function actionOf(raw: unknown, payload: unknown): MessageAction<unknown> | unde
   }
 }
 
-/** Tells subscribers what was done to a message, in its place among the messages. A payload is as the schema of its event reads it. */
-export function tellAction(members: Iterable<Member>, call: typeof callAll, payload: unknown, raw: unknown): void {
+/**
+ * Tells subscribers what was done to a message, in its place among the messages. A payload is as the schema of its event reads it.
+ *
+ * @param signal Of the membership by which it came.
+ */
+export function tellAction(
+  members: Iterable<Member>,
+  signal: AbortSignal,
+  call: typeof callAll,
+  payload: unknown,
+  raw: unknown,
+): void {
   const action = actionOf(raw, payload)
-  if (!action) return
+  if (!action || signal.aborted) return
   const { event } = raw as { readonly event?: unknown }
   // Over a copy: one that takes itself off and on again hears an action once.
   // oxlint-disable-next-line unicorn/no-useless-spread -- it changes meanwhile
   for (const member of [...members]) {
-    const { read, onInvalid } = member
+    const { read } = member
     const handOn = (told: unknown): void => call([member], 'onAction', told)
     const readAction = async (): Promise<unknown> =>
       read && action.action === 'update' ? { ...action, payload: await read(String(event), action.payload) } : action
-    const tell = (): unknown =>
-      read ? (member.reading = member.reading.then(readAction).then(handOn, onInvalid)) : handOn(action)
-    if (!member.hold?.(tell, metaOf(raw), {})) tell()
+    member.tell(member, signal, handOn, action, read && readAction, metaOf(raw), {})
   }
 }

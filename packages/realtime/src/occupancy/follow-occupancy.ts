@@ -12,7 +12,7 @@ export interface CountedTopic {
     readonly callAll: typeof callAll
   }
   readonly members: ReadonlySet<Member>
-  readonly membership: Pick<Membership, 'state' | 'live' | 'inTime' | 'report'>
+  readonly membership: Pick<Membership, 'state' | 'live' | 'inTime' | 'report' | 'signal'>
 }
 
 const following = new WeakSet<Member>()
@@ -53,9 +53,10 @@ async function askOnce(
     return
   }
   asked.set(subscription, undefined)
+  const { signal: stay } = topic.membership
   const told = (value: unknown): void => {
     const { members, users } = Object(value) as Partial<Occupancy>
-    if (typeof members !== 'number' || typeof users !== 'number' || !asked.has(subscription)) return
+    if (typeof members !== 'number' || typeof users !== 'number' || !asked.has(subscription) || stay.aborted) return
     asked.set(subscription, { members, users })
     if ([...topic.members].some((each) => hears(each, 'onOccupancy'))) {
       return tellAll(topic.members, 'onOccupancy', { members, users })

@@ -61,6 +61,33 @@ it('tells a gap when a channel of a page that was hidden is live again, and none
   expect(told).toEqual([1, 'gap', 3])
 })
 
+it('tells a gap when a channel that was hidden before it was live had heard something', async () => {
+  await import('../client/sending.ts')
+  let join = (): void => {}
+  fake.override.subscribe = () => new Promise<void>((resolve) => (join = resolve))
+  // The server takes its time with the presence, for which being live waits.
+  fake.override.track = () => new Promise(() => {})
+  const lobby = client.channel('room', { presenceKey: 'ana' })
+  lobby.track({}).catch(() => undefined)
+  function Room() {
+    useChannel('room', { note: ({ n }) => told.push(n) }, { onGap: () => told.push('gap') })
+    return null
+  }
+  await show(<Room />)
+  await until(() => expect(fake.received.map(({ what }) => what)).toEqual(['subscribe']))
+  join()
+  await until(() => expect(fake.received.map(({ what }) => what)).toEqual(['subscribe', 'track']))
+  fake.push('room', 'note', { n: 1 })
+  expect(client.status).toBe('connecting')
+  delete fake.override.subscribe
+  delete fake.override.track
+  await show(<Room />, 'hidden')
+  lobby.leave()
+  await isLeft('room')
+  await show(<Room />)
+  await until(() => expect(told).toEqual([1, 'gap']))
+})
+
 it('tells a gap where a feed without a snapshot is live again, also if it has heard nothing', async () => {
   function Rows() {
     useFeed<{ n: number }>('items', 'ana', {

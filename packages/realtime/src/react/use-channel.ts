@@ -60,7 +60,7 @@ export function useChannel<Events extends EventSchemas = AnyEvents>(
     if (topic === undefined) return
     const { events, rewind } = latest.current.options
     const [from, isMissing = false] = begin()
-    let wasLive = false
+    let hasHeard = false
     const channel = client().channel<Events>(topic, {
       private: isPrivate,
       history,
@@ -73,6 +73,7 @@ export function useChannel<Events extends EventSchemas = AnyEvents>(
     joined.current = own
     const untyped = channel as unknown as Channel
     untyped.on('*', (payload, event, meta) => {
+      hasHeard = true
       const all = latest.current.handlers as unknown as Readonly<Record<string, MessageHandler>>
       if (event !== '*' && Object.hasOwn(all, event)) all[event]?.(payload, event, meta)
       all['*']?.(payload, event, meta)
@@ -84,7 +85,7 @@ export function useChannel<Events extends EventSchemas = AnyEvents>(
     // It may have been joined by another component.
     const onLive = (): void => {
       if (joined.current !== own) return
-      wasLive = true
+      hasHeard = true
       change(() => true)
       if (isMissing) safely(() => latest.current.options.onGap?.())
     }
@@ -93,7 +94,7 @@ export function useChannel<Events extends EventSchemas = AnyEvents>(
       if (joined.current === own) joined.current = undefined
       // It is there once the history was opened, and of this channel alone: before that it has heard nothing.
       const position = 'position' in channel ? channel.position : from
-      end(position, position === undefined && (wasLive || isMissing))
+      end(position, position === undefined && (hasHeard || isMissing))
       change(() => false)
       channel.leave()
     }

@@ -1,6 +1,7 @@
 import { DriverError } from '@msc/core'
 import type { PresenceState, RealtimeDriver, SubscribeOptions, SubscriptionHandlers } from '../driver.ts'
 import type { FeedPage } from '../feed/page.ts'
+import type { HistoryWish } from '../history/types.ts'
 
 export interface FakeRealtime {
   readonly driver: RealtimeDriver
@@ -8,7 +9,7 @@ export interface FakeRealtime {
   readonly received: readonly FakeRequest[]
   /** Topics that are subscribed to now. */
   readonly topics: readonly string[]
-  push(topic: string, event: string, payload: unknown): void
+  push(topic: string, event: string, payload: unknown, meta?: unknown): void
   presence(topic: string, state: PresenceState): void
   /** Takes a subscription, or all, away. */
   drop(topic?: string, spreadMs?: number): void
@@ -19,7 +20,11 @@ export interface FakeRealtime {
     track?: (topic: string, state: object) => Promise<void> | void
     /** Absent where nobody counts: to be set before the topic is joined. */
     occupancy?: (topic: string, told: ((occupancy: unknown) => void) | undefined) => Promise<void> | void
-    since?: (topic: string, after: string | undefined) => Promise<FeedPage | undefined> | FeedPage | undefined
+    since?: (
+      topic: string,
+      after: string | undefined,
+      latest?: HistoryWish,
+    ) => Promise<FeedPage | undefined> | FeedPage | undefined
   }
 }
 
@@ -57,9 +62,9 @@ export function createFakeRealtime(): FakeRealtime {
         async untrack() {
           note('untrack', topic)
         },
-        async since(after) {
+        async since(after, _signal, latest) {
           note('since', topic, after)
-          return override.since?.(topic, after)
+          return override.since?.(topic, after, latest)
         },
         ...(override.occupancy && { occupancy: async (told) => override.occupancy?.(topic, told) }),
         setToken: (token) => note('token', topic, token),
@@ -84,7 +89,7 @@ export function createFakeRealtime(): FakeRealtime {
     get topics() {
       return [...live.keys()]
     },
-    push: (topic, event, payload) => live.get(topic)?.onMessage(event, payload),
+    push: (topic, event, payload, meta) => live.get(topic)?.onMessage(event, payload, meta),
     presence: (topic, state) => live.get(topic)?.onPresence(state),
     drop(topic, spreadMs) {
       for (const [name, { onDown }] of live) {
