@@ -118,7 +118,7 @@ async function broadcastAll(
   } catch (error) {
     const why = whyUnstorable(error)
     if (why === 'PAYLOAD_TOO_LARGE') return fail(413, UNSTORABLE_TEXTS[why])
-    if (why) return unfit(why, UNSTORABLE_TEXTS[why])
+    if (why) return unfit('PAYLOAD_INVALID', 'The history can not keep it')
     runtime.report(error, 'keep messages')
     return fail(503, 'The messages can not be kept now')
   }

@@ -20,7 +20,7 @@ export interface PresenceEntry {
 }
 
 /** A state whose member has gone, as far as this server is concerned. */
-export interface Lingering {
+interface Lingering {
   readonly room: Pick<Membership, 'topic' | 'private'>
   readonly entry: PresenceEntry
 }
