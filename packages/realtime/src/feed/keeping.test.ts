@@ -36,6 +36,38 @@ describe.each(databases.map((open) => [open.name, open] as const))('the messages
     expect(row?.n).toBe(1)
   })
 
+  it('are refused where they have to be told live and are too large for it as the database has them, all or none', async () => {
+    const told = (payload: string) => ({ ...note(payload), mustBeTold: true })
+    const weighs = async (): Promise<number[]> =>
+      (await db.query<{ bytes: number }>('select bytes from msc_feed.events order by id')).map(({ bytes }) => bytes)
+    // As many bytes as there may be: as text, as numbers that are written out, and as numbers that become texts there.
+    const fitting = [JSON.stringify('x'.repeat(999_998)), listOf(23_255, '1e40'), listOf(43_478, '12345678901234567.9')]
+    for (const payload of fitting) {
+      await keeping().append([told(payload)])
+      await expect(
+        keeping().append([
+          told('{}'),
+          told(payload.replace(/.$/, payload.startsWith('[') ? `,"${'x'.repeat(60)}"]` : 'x"')),
+        ]),
+      ).rejects.toMatchObject({ code: '54000' })
+    }
+    const all = await weighs()
+    expect(all.length).toBe(3)
+    for (const bytes of all) {
+      expect(bytes).toBeGreaterThan(999_900)
+      expect(bytes).toBeLessThanOrEqual(1_000_000)
+    }
+    const [id] = await keeping().append([note('{}')])
+    const action = { ...room, target: String(id), action: 'update', mustBeTold: true } as const
+    expect(await keeping().act({ ...action, value: listOf(23_000, '1e40') }, 0)).toBe('kept')
+    await expect(keeping().act({ ...action, value: listOf(23_255, '1e40') }, 0)).rejects.toMatchObject({
+      code: '54000',
+    })
+    // What nobody can be refused is kept all the same.
+    await keeping().append([note(listOf(26_000, '1e40'))])
+    expect((await weighs()).at(-1)).toBeGreaterThan(1_000_000)
+  }, 60_000)
+
   it('have large and small numbers as they were sent, and texts that only look like them', async () => {
     const payload = `{"large":1e308,"small":${listOf(500, '6.02e-23')},"text":"\\"1e131071 0e999999"}`
     await keeping().append([note(payload)])

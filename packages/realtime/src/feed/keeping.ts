@@ -8,8 +8,9 @@ import {
   type NewAction,
   type NewMessage,
 } from '../server/history/store.ts'
+import { TOO_LARGE } from '../server/history/unstorable.ts'
 import { digitsOfExponents } from '../server/wire/exact.ts'
-import { actionOf, HISTORY_COLUMNS, versionOf, type EventRow } from './message.ts'
+import { actionOf, HISTORY_COLUMNS, MAX_ROW_BYTES, versionOf, type EventRow } from './message.ts'
 import type { FeedPageJson } from './page.ts'
 
 /** What a source can do with the messages of channels, which are not its own. */
@@ -54,14 +55,16 @@ export function createKeeping(
   return {
     async append(messages) {
       for (const { payload } of messages) assertWritable(payload)
-      const rows = await query<{ id: string | number | bigint }>(APPEND, [
+      const rows = await query<{ id: string | number | bigint | null }>(APPEND, [
         messages.map(({ topic }) => topic),
         messages.map(({ event }) => event),
         messages.map(({ payload }) => payload),
         messages.map((message) => message.private),
         messages.map(({ by }) => by ?? null),
         messages.map(({ once }) => once ?? null),
+        messages.map(({ mustBeTold }) => mustBeTold ?? false),
       ])
+      if (rows.some(({ id }) => id === null)) throw tooLarge()
       return rows.map(({ id }) => `f${id}`)
     },
     async keptSince(topic, isPrivate, after, max) {
@@ -83,10 +86,11 @@ export function createKeeping(
       const [row] = await query<{ event: string; author: string | null }>(FIND, [rowOf(id), topic, isPrivate, sinceMs])
       return row && { event: row.event, by: row.author ?? undefined }
     },
-    async act({ topic, private: isPrivate, target, action, value, by }, sinceMs) {
+    async act({ topic, private: isPrivate, target, action, value, by, mustBeTold = false }, sinceMs) {
       assertWritable(value)
       const wish = [topic, isPrivate, rowOf(target), action, value, by ?? null, sinceMs, MAX_NAMES, MAX_ACTIONS]
-      const [row] = await query<{ outcome: ActionOutcome }>(ACT, wish)
+      const [row] = await query<{ outcome: ActionOutcome | null }>(ACT, [...wish, mustBeTold])
+      if (row?.outcome === null) throw tooLarge()
       return row?.outcome ?? 'unknown'
     },
   }
@@ -107,6 +111,12 @@ function assertWritable(json: string): void {
     code: '22003',
   })
 }
+
+/** Postgres says it so of its own limits. */
+const tooLarge = (): RangeError =>
+  Object.assign(new RangeError('[msc/realtime] A message is too large to be told live as the database writes it.'), {
+    code: TOO_LARGE,
+  })
 
 /** The row of an id; of what is none of ours, one that there never is. */
 const rowOf = (id: string): string => /^f(\d{1,18})$/.exec(id)?.[1] ?? '0'
@@ -150,10 +160,24 @@ function pageOf<R extends Row>(rows: readonly R[], stateIn: (row: R) => State = 
   return { gap: first?.gap ?? false, more: first?.more ?? false, cursor: first?.last ?? '', events }
 }
 
-const APPEND = `select msc_feed.publish(m.topic, m.event, m.payload::jsonb, m.private, null, m.author, null, m.once) as id
-  from unnest($1::text[], $2::text[], $3::text[], $4::boolean[], $5::text[], $6::text[]) with ordinality
-    as m (topic, event, payload, private, author, once, nth)
-  order by m.nth`
+/**
+ * Whether a payload can be told live, in an envelope of some bytes. The database makes texts of numbers with more digits than
+ * JavaScript keeps, by which nothing grows by more than an eighth, so only what is nearly too large is looked through.
+ */
+const isTold = (payload: string, envelope = 0): string => `case
+    when octet_length((${payload})::text) <= ${(MAX_ROW_BYTES * 7) / 8 - envelope} then true
+    else octet_length(msc_feed.exact(${payload})::text) <= ${MAX_ROW_BYTES - envelope}
+  end`
+/** All or none: where one of them can't be told live and has to be, none has an id. */
+const APPEND = `with m as materialized (
+    select m.topic, m.event, m.payload::jsonb as payload, m.private, m.author, m.once, m.told, m.nth
+      from unnest($1::text[], $2::text[], $3::text[], $4::boolean[], $5::text[], $6::text[], $7::boolean[]) with ordinality
+        as m (topic, event, payload, private, author, once, told, nth)
+  ), fits as materialized (
+    select bool_and(case when m.told then ${isTold('m.payload')} else true end) as all from m
+  )
+  select case when fits.all then msc_feed.publish(m.topic, m.event, m.payload, m.private, null, m.author, null, m.once) end as id
+    from m, fits order by m.nth`
 /** Of a message that is deleted nothing is told but that; bytes, which SQL alone can send there, are not kept. */
 const SINCE = `select u.gap, u.more, u.cursor as last, ${HISTORY_COLUMNS}
   from msc_feed.unheard($1, $2, $3) as u left join msc_feed.events as e on e.id = any (u.ids) and e.private = $4
@@ -164,8 +188,10 @@ const FIND = `select e.event, e.author from msc_feed.events as e
   where e.id = $1::bigint and e.topic = $2 and e.private = $3 and e.target is null and e.raw is null
     and e.inserted_at >= to_timestamp($4::double precision / 1000)
     and not exists (select from msc_feed.events as d where d.target = e.id and d.event = 'delete')`
-const ACT = `select outcome from msc_feed.act($1, $2, $3::bigint, $4, $5::jsonb, $6,
-  to_timestamp($7::double precision / 1000), $8, $9)`
+/** An action's payload is in an envelope, with the name of the message's event. */
+const ENVELOPE_BYTES = 2048
+const ACT = `select case when case when $10::boolean then ${isTold('v.value', ENVELOPE_BYTES)} else true end then (msc_feed.act($1, $2, $3::bigint, $4,
+  v.value, $6, to_timestamp($7::double precision / 1000), $8, $9)).outcome end as outcome from (select $5::jsonb as value) as v`
 /**
  * Rows and position are of the same moment. One message more says that there are older ones. Of what is newer than a page, so that
  * no more than `newest` are read in all, only what lies before its beginning is counted: the first page costs no more for a large number.

@@ -76,7 +76,7 @@ export interface EventRow {
 }
 
 /** Bytes of one row; of a larger one its listeners are told that it is there. */
-const MAX_ROW_BYTES = 1_000_000
+export const MAX_ROW_BYTES = 1_000_000
 
 const columns = (
   payload: string,

@@ -99,13 +99,18 @@ export class Position {
     return this.isOf(cursor) && parse(cursor).snapshot.xmax >= this.#snapshot.xmax
   }
 
-  /** Counts all transactions before this one as heard: what was not is gone. */
-  passBefore(xid: number): void {
+  /**
+   * Counts all transactions before this one as heard: what was not is gone. But not those that are still open, by the database's own
+   * cursor of now: nothing of them can be gone.
+   */
+  passBefore(xid: number, now: string): void {
     const { xmin, xmax, open } = this.#snapshot
+    const stillOpen = [...parse(now).snapshot.open].filter((each) => each < xid && !isVisible(this.#snapshot, each))
+    const left = [...stillOpen, ...[...open].filter((each) => each >= xid)].toSorted((one, other) => one - other)
     this.#snapshot = {
-      xmin: Math.max(xmin, xid),
+      xmin: Math.min(Math.max(xmin, xid), ...left),
       xmax: Math.max(xmax, xid),
-      open: new Set([...open].filter((each) => each >= xid)),
+      open: new Set(left),
     }
     for (const each of this.#heard.keys()) if (isVisible(this.#snapshot, each)) this.#heard.delete(each)
   }

@@ -6,6 +6,7 @@ import { supabase } from '../drivers/supabase.ts'
 import { deferred } from '../base/promises.ts'
 import { startRealtimeServer, type StandaloneServer } from '../server/index.ts'
 import { databases, type TestDatabase } from '../testing/test-database.ts'
+import { quietClient } from '../testing/quiet-client.ts'
 import { signTestToken } from '../testing/tokens.ts'
 import { relayFeeds, type Relay } from './relay.ts'
 import { feedSource, type FeedSourceOptions } from './source.ts'
@@ -96,6 +97,40 @@ describe.each(databases.map((open) => [open.name.replace('open', '').toLowerCase
       }
       expect(heard.map(([payload]) => payload)).toContainEqual({ _msc: { more: true } })
       expect(heard[0]?.[0]).toMatchObject({ operation: 'INSERT', record: { n: 1 }, _msc: stamp })
+    })
+
+    it('tells topics of which nothing is left of what it missed, and those of a table that was emptied, once that there is more', async () => {
+      await db.exec(feedMigration(tables, { deliver: 'relay' }))
+      const told: string[] = []
+      const publish = async (messages: readonly OutgoingMessage[]): Promise<void> =>
+        void told.push(...messages.map(({ topic, event }) => `${event} ${topic}`))
+      const prune = async (): Promise<void> => {
+        await db.query(`update msc_feed.events set inserted_at = now() - interval '4 days'`)
+        await db.query(`select msc_feed.prune('3 days', 10000)`)
+      }
+      const quiet = quietClient(db)
+      const first = await relay(publish, { client: quiet.client })
+      await insert('before', 1)
+      await expect.poll(() => told).toEqual(['INSERT feed:items:before'])
+      await prune()
+      // While its database does not answer, and while it is away.
+      await quiet.hold()
+      await insert('a', 1)
+      await prune()
+      quiet.answer()
+      await expect.poll(() => told).toContain('more feed:items:a')
+      await first.close()
+      told.length = 0
+      await insert('b', 1)
+      await prune()
+      const second = await relay(publish)
+      expect(told.filter((each) => each === 'more feed:items:b')).toHaveLength(1)
+      await second.close()
+      told.length = 0
+      await db.exec('truncate items')
+      await prune()
+      await relay(publish)
+      for (const owner of ['before', 'a', 'b']) expect(told).toContain(`more feed:items:${owner}`)
     })
 
     it('brings clients everything once, though it is away and refused meanwhile', async () => {

@@ -17,6 +17,7 @@ import { assertClient, queryOn, type PostgresClient } from '@msc/core/postgres'
 import type { OutgoingMessage, RealtimeDriver } from '../driver.ts'
 import type { FeedMessage, FeedSource } from './source.ts'
 import { FEED } from './feed-topic.ts'
+import { ACCESS } from './message.ts'
 import { deferred } from '../base/promises.ts'
 
 export interface RelayOptions {
@@ -167,6 +168,7 @@ export async function relayFeeds(options: RelayOptions): Promise<Relay> {
     const from = BigInt(known) > BigInt(horizon) ? horizon : known
     // Their clients fetch at once, past this process, so all of it has to be announced by then.
     await tellTopics(TOPICS_SINCE, from, (topic) => announce(topic, `${now?.epoch}:${from}:${from}:`))
+    for (const { prefix } of await query<{ prefix: string }>(EMPTIED_SINCE, [from])) emptied.add(prefix)
     for (const prefix of emptied) {
       await tellTopics(TOPICS_OF, prefix, () => undefined)
       emptied.delete(prefix)
@@ -248,8 +250,12 @@ function toOutgoing({ topic, event, json, private: isPrivate }: FeedMessage): Ou
 
 const POSITION = `select msc_feed.epoch() as epoch, pg_snapshot_xmin(pg_current_snapshot())::text as horizon,
   relayed::text as relayed from msc_feed.delivery`
-const TOPICS_SINCE = `select topic from msc_feed.events where xid >= $1::text::xid8 and topic > $2 and topic not like 'feed!%'
+/** With the topics of which nothing is left: what was pruned there since is what their clients have not heard. */
+const KNOWN = `(select topic, xid from msc_feed.events union all select topic, xid from msc_feed.pruned) as known`
+const TOPICS_SINCE = `select topic from ${KNOWN} where xid >= $1::text::xid8 and topic > $2 and topic not like 'feed!%'
   group by topic order by topic limit $3`
-const TOPICS_OF = `select topic from msc_feed.events where starts_with(topic, $1) and topic > $2
-  group by topic order by topic limit $3`
+const TOPICS_OF = `select topic from ${KNOWN} where starts_with(topic, $1) and topic > $2 group by topic order by topic limit $3`
+/** The tables that were emptied, as their own topics begin. */
+const EMPTIED_SINCE = `select distinct 'feed:' || substr(topic, 6) || ':' as prefix from ${KNOWN}
+  where xid >= $1::text::xid8 and topic like 'feed!_%' and topic <> '${ACCESS}'`
 const SAVE = `update msc_feed.delivery set relayed = $1::text::xid8`

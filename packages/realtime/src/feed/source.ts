@@ -159,10 +159,12 @@ export function feedSource(options: FeedSourceOptions): FeedSource {
   /** What was announced, as far as it fits into one answer. */
   const readAnnounced = async (from: Reading): Promise<void> => {
     const ids = backlog.first(AT_ONCE)
-    const rows = await query<EventRow & { readonly fits: boolean }>(ANNOUNCED, [ids])
+    const rows = await query<EventRow & { readonly nth: string | number | bigint; readonly fits: boolean }>(ANNOUNCED, [
+      ids,
+    ])
     const left = rows.find(({ fits }) => !fits)
     const fitting = rows.filter(({ fits }) => fits)
-    const asked = left ? ids.indexOf(String(left.id)) : ids.length
+    const asked = left ? Number(left.nth) - 1 : ids.length
     // What a transaction announces was committed, so a row that does not come was deleted before it was read, or was none. Which of
     // the two it was is seen from the position.
     if (fitting.length < asked) backlog.miss()
@@ -230,8 +232,9 @@ export function feedSource(options: FeedSourceOptions): FeedSource {
       clock,
       report,
       onNotice(id) {
-        // Anybody who may write may announce something else, and a number that is too large would fail each time.
-        if (!/^\d{1,18}$/.test(id)) return
+        // Anybody who may write may announce something else, and a number that is too large would fail each time. As the database
+        // writes it: it would otherwise be another one than the same row's.
+        if (!/^[1-9]\d{0,17}$/.test(id)) return
         backlog.add(id)
         void wake()
       },

@@ -104,11 +104,7 @@ export function createRealtimeServer(options: RealtimeServerOptions): RealtimeSe
       ending: here,
       history,
       gaps,
-      barred: {
-        revocations,
-        bans,
-        endRefused: () => clients.endWhere((claims) => !revocations.allows(claims), 'Revoked'),
-      },
+      barred: { revocations, bans },
     })
   const ending = link?.ending ?? here
   const draining = createDraining({ clients, rooms, runtime })

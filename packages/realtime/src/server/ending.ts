@@ -23,9 +23,25 @@ export interface Ending {
 export interface EndingHere extends Ending {
   /** @param before Only connections that came before, in monotonic milliseconds. */
   disconnect(ended: Ended, reason?: string, before?: number): number
-  /** @param before Only memberships that began before, in monotonic milliseconds. */
-  kick(kicked: KickOptions, reason?: string, before?: number): number
+  /**
+   * @param how.before Only memberships that began before, in monotonic milliseconds.
+   * @param how.id Of the ban: see `Bans`.
+   */
+  kick(
+    kicked: KickOptions,
+    reason?: string,
+    how?: { readonly before?: number | undefined; readonly id?: string },
+  ): number
+  /**
+   * Keeps out whom another server keeps out, for as long as that still does, and sends away those of them who came before this was
+   * heard. Nothing happens by what is known.
+   */
+  keepOut(kicked: Kicked, leftMs: number, id?: string): void
+  /** The same of tokens that another server has taken back, and when. */
+  takeBack(revoked: Iterable<readonly [revoked: Revoked, at: number]>): void
 }
+
+const REVOKED = 'Revoked'
 
 interface EndingPorts {
   readonly clients: Clients
@@ -38,9 +54,15 @@ interface EndingPorts {
 export function createEnding({ clients, liveness, bans, revocations, counters }: EndingPorts): EndingHere {
   const end = (ended: Ended, reason: string, before?: number): number => {
     // In this order: what is being let in at this moment is refused, and then nobody is left. Who comes after was not meant.
-    if (before === undefined) liveness.end(ended)
+    liveness.end(ended, before)
     const count = clients.end(ended, reason, before)
     counters.countEnded(count)
+    return count
+  }
+  const sendAway = (kicked: Kicked, reason = 'Removed from the topic', before?: number): number => {
+    const count = clients.kick(kicked, reason, before)
+    counters.countKicked(count)
+    emit('realtime.kick', { topic: kicked.topic, count })
     return count
   }
   const disconnect: EndingHere['disconnect'] = (ended, reason = 'Disconnected', before) => {
@@ -51,18 +73,24 @@ export function createEnding({ clients, liveness, bans, revocations, counters }:
   }
   return {
     disconnect,
-    kick(kicked, reason = 'Removed from the topic', before) {
+    kick(kicked, reason, { before, id } = {}) {
       const { forMs = 0, topic, sub, sessionId } = kicked
       assertNumbers('realtime', { forMs }, { forMs: { least: 0, most: Infinity } }, 'kick')
       if (typeof topic !== 'string' || topic === '') throw unnamed('kick', 'A `topic` is needed, as text.')
       if (sub !== undefined || sessionId !== undefined) assertNamed('kick', kicked)
-      if (forMs > 0) bans.add(kicked, forMs)
-      const count = clients.kick(kicked, reason, before)
-      counters.countKicked(count)
-      emit('realtime.kick', { topic, count })
-      return count
+      if (forMs > 0) bans.add(kicked, forMs, id)
+      return sendAway(kicked, reason, before)
     },
-    revoke(revoked, { reason = 'Revoked', at } = {}) {
+    keepOut(kicked, leftMs, id) {
+      if (bans.add(kicked, leftMs, id)) sendAway(kicked)
+    },
+    takeBack(revoked) {
+      let isNew = false
+      for (const [whom, at] of revoked) isNew = revocations.add(whom, at) || isNew
+      // Not all of that name: who signed in anew since then was not meant.
+      if (isNew) counters.countEnded(clients.endWhere((claims) => !revocations.allows(claims), REVOKED))
+    },
+    revoke(revoked, { reason = REVOKED, at } = {}) {
       assertNamed('revoke', revoked)
       const { sub, sessionId } = revoked as Ended
       if (sub !== undefined && sessionId !== undefined) throw unnamed('revoke', 'A `sub` or a `sessionId`, not both.')

@@ -52,3 +52,23 @@ it('misses nothing by an announcement of what never was', async () => {
   await expect.poll(() => heard.slice(before)).toEqual(['row 4'])
   await expect.poll(() => source.stats?.().waiting).toBe(0)
 })
+
+it.each([
+  ['as it was', (id: string) => id],
+  ['in another way', (id: string) => `0${id}`],
+])('reads on where a large row is announced several times over, %s', async (_how, written) => {
+  await db.query(`select msc_feed.publish('feed:notes:a', 'x', jsonb_build_object('text', repeat('x', 999000)))`)
+  const [large] = await db.query<{ id: string }>('select max(id)::text as id from msc_feed.events')
+  await expect.poll(() => source.stats?.().waiting).toBe(0)
+  const before = heard.length
+  await quiet.hold()
+  await insert(5)
+  await expect.poll(() => source.stats?.().waiting).toBe(1)
+  // More than fit into one answer.
+  for (let n = 0; n < 6; n++) await db.query(`select pg_notify('msc_feed', $1)`, [written(String(large?.id))])
+  await insert(6)
+  await expect.poll(() => source.stats?.().waiting).toBe(written('1') === '1' ? 3 : 2)
+  quiet.answer()
+  await expect.poll(() => heard.slice(before)).toEqual(['row 5', 'row 6'])
+  await expect.poll(() => source.stats?.().waiting).toBe(0)
+})

@@ -10,6 +10,7 @@ const MAX_WAITING = 50_000
 export class Backlog {
   readonly #clock: Clock
   #ids: string[] = []
+  readonly #waiting = new Set<string>()
   /** When each of these came, in monotonic milliseconds. */
   #arrivals: number[] = []
   #hasMissed = false
@@ -35,14 +36,18 @@ export class Backlog {
     return Number.isFinite(since) ? Math.max(0, this.#clock.monotonic() - since) : 0
   }
 
+  /** One that waits already is read once. */
   add(id: string): void {
+    if (this.#waiting.has(id)) return
     if (this.#ids.length < MAX_WAITING) {
       this.#ids.push(id)
+      this.#waiting.add(id)
       this.#arrivals.push(this.#clock.monotonic())
       return
     }
     this.miss(this.#arrivals[0])
     this.#ids = []
+    this.#waiting.clear()
     this.#arrivals = []
   }
   first(max: number): readonly string[] {
@@ -50,7 +55,7 @@ export class Backlog {
   }
   /** The first of what was announced have been handed on. */
   drop(count: number): void {
-    this.#ids.splice(0, count)
+    for (const id of this.#ids.splice(0, count)) this.#waiting.delete(id)
     this.#arrivals.splice(0, count)
   }
   miss(since: number = this.#clock.monotonic()): void {

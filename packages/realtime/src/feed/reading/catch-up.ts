@@ -41,7 +41,7 @@ export async function catchUp(reading: Reading, ports: CatchUpPorts): Promise<vo
       // Of another history, or of one from before: positions of here mean nothing there.
       if (!reading.position.isBefore(page.last)) return goOnFrom(page.last, reading)
       // What is still there is read all the same, from the oldest on.
-      reading.position.passBefore(Number(page.floor))
+      reading.position.passBefore(Number(page.floor), page.last)
       cursor = String(reading.position)
       continue
     }

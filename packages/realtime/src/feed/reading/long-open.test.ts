@@ -61,4 +61,50 @@ describe.skipIf(!openPostgres)('while a transaction stays open for longer than r
     for (let n = 0; n < 3; n++) await look()
     expect(heard).toEqual(['row 2', 'row 3', 'missed'])
   })
+
+  it.each([
+    ['while that is told', true],
+    ['later', false],
+  ])(
+    'says again that something may be missed where it ends after other rows were lost, %s',
+    async (_when, isAtOnce) => {
+      const heard: string[] = []
+      const quiet = quietClient(db, 'polling')
+      let onMissed: (() => Promise<void>) | undefined
+      source = feedSource({ client: quiet.client, onError: () => undefined })
+      await source.start((message) => {
+        heard.push(say(message))
+        if (message.kind === 'missed') void onMissed?.()
+      })
+      const other = await db.pool?.connect()
+      const end = async (): Promise<void> => {
+        await other?.query('commit')
+        other?.release()
+      }
+      await other?.query('begin')
+      await other?.query(`insert into items (owner, n) values ('a', 1)`)
+      await insert(2)
+      await expect.poll(() => heard).toEqual(['row 2'])
+      await quiet.hold()
+      await insert(3)
+      await prune()
+      await insert(4)
+      // Whoever is told comes back and asks where the feed is, before the next page is read.
+      onMissed = async () => {
+        onMissed = undefined
+        await quiet.hold()
+        if (isAtOnce) await end()
+        quiet.answer()
+      }
+      quiet.answer()
+      if (!isAtOnce) {
+        await expect.poll(() => heard).toEqual(['row 2', 'missed', 'row 4'])
+        await end()
+      }
+      await expect.poll(() => heard.filter((each) => each === 'missed')).toHaveLength(2)
+      await insert(5)
+      await expect.poll(() => heard.at(-1)).toBe('row 5')
+      expect(heard.filter((each) => each === 'missed')).toHaveLength(2)
+    },
+  )
 })

@@ -45,8 +45,8 @@ export const CATCH_UP: string = `select u.gap, u.more, u.cursor as last, (select
     ${LIVE_COLUMNS}
   from msc_feed.unheard($1, $2, $3) as u left join msc_feed.events as e on e.id = any (u.ids) and ${IS_TOLD} order by e.id`
 
-/** In the order in which they were announced, which is that of the commits. */
-export const ANNOUNCED: string = `select ${LIVE_COLUMNS}, w.nth = 1 or w.total <= 4000000 as fits
+/** In the order in which they were announced, which is that of the commits. The first of them fits, however large. */
+export const ANNOUNCED: string = `select ${LIVE_COLUMNS}, w.nth, w.nth = 1 or w.total <= 4000000 as fits
   from (
     select w.nth, e.id, sum(least(e.bytes, 1000000)) over (order by w.nth) as total
       from unnest($1::bigint[]) with ordinality as w (id, nth) join msc_feed.events as e on e.id = w.id

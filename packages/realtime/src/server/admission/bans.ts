@@ -1,3 +1,4 @@
+import { createSeen } from '../../base/seen.ts'
 import type { Claims } from '../entrance/claims.ts'
 import type { Runtime } from '../runtime.ts'
 import { fits, type Ended } from './liveness.ts'
@@ -11,16 +12,22 @@ export interface Kicked extends Ended {
 
 interface Ban {
   readonly kicked: Kicked
+  readonly id: string | undefined
   /** In monotonic milliseconds. */
   readonly until: number
 }
 
 /** Who may not come back into a topic yet. */
 export interface Bans {
-  /** For longer, where they are kept out already. */
-  add(kicked: Kicked, forMs: number): void
+  /**
+   * For longer, where they are kept out already.
+   *
+   * @param id Of the ban, by which all servers know it: one that was heard before is not begun again by the way that it took.
+   * @returns Whether it keeps anybody out whom nothing kept out before, or for longer.
+   */
+  add(kicked: Kicked, forMs: number, id?: string): boolean
   /** Who is kept out now, and for how many milliseconds more. */
-  all(): Iterable<readonly [kicked: Kicked, leftMs: number]>
+  all(): Iterable<readonly [kicked: Kicked, leftMs: number, id: string | undefined]>
   /** Milliseconds for which the holder of these claims may not be in the topic; 0: may be. */
   left(claims: Claims, topic: string, isPrivate: boolean): number
 }
@@ -32,6 +39,7 @@ export function createBans({ clock, report }: Runtime): Bans {
   const byTopic = new Map<string, Set<Ban>>()
   // In the order in which they came.
   const all = new Set<Ban>()
+  const known = createSeen(MAX_BANS)
   const forget = (ban: Ban): void => {
     all.delete(ban)
     const inTopic = byTopic.get(ban.kicked.topic)
@@ -48,24 +56,26 @@ export function createBans({ clock, report }: Runtime): Bans {
     }
   }
   return {
-    add(kicked, forMs) {
+    add(kicked, forMs, id) {
+      if (id !== undefined && !known.add(id)) return false
       const now = clock.monotonic()
       const inTopic = byTopic.get(kicked.topic)
       for (const ban of inTopic ?? []) {
         if (!isSame(ban.kicked, kicked)) continue
-        if (ban.until >= now + forMs) return
+        if (ban.until >= now + forMs) return false
         forget(ban)
       }
       makeRoom(now)
-      const ban = { kicked, until: now + forMs }
+      const ban = { kicked, id, until: now + forMs }
       all.add(ban)
       const others = byTopic.get(kicked.topic)
       if (others) others.add(ban)
       else byTopic.set(kicked.topic, new Set([ban]))
+      return true
     },
     *all() {
       const now = clock.monotonic()
-      for (const { kicked, until } of all) if (until > now) yield [kicked, until - now]
+      for (const { kicked, until, id } of all) if (until > now) yield [kicked, until - now, id]
     },
     left(claims, topic, isPrivate) {
       const bans = byTopic.get(topic)

@@ -17,12 +17,16 @@ export interface Ended {
 
 export interface Liveness {
   /**
-   * Asks, and calls `use` with the answer. As long as that goes on, `isEnded` says whether `end` was called for these claims:
-   * an answer of before must not let somebody in after.
+   * Asks, and calls `use` with the answer. As long as that goes on, `isEnded` says whether `end` was called for these claims, or
+   * their token taken back: an answer of before must not let somebody in after.
    */
   during<T>(claims: Claims, use: (verdict: Verdict, isEnded: () => boolean) => T | Promise<T>): Promise<T>
-  /** What is being let in at this moment and fits is refused. */
-  end(ended: Ended): void
+  /**
+   * What is being let in at this moment and fits is refused.
+   *
+   * @param before Only what came before, in monotonic milliseconds.
+   */
+  end(ended: Ended, before?: number): void
 }
 
 /** Milliseconds for an answer. */
@@ -33,7 +37,7 @@ export function createLiveness(
   revocations: Revocations,
   { clock, report }: Runtime,
 ): Liveness {
-  const arriving = new Set<{ readonly claims: Claims; ended: boolean }>()
+  const arriving = new Set<{ readonly claims: Claims; readonly since: number; ended: boolean }>()
   const ask = async (claims: Claims): Promise<Verdict> => {
     if (!revocations.allows(claims)) return 'ended'
     // A key of the application is nobody's session.
@@ -53,17 +57,21 @@ export function createLiveness(
   }
   return {
     async during(claims, use) {
-      const arrival = { claims, ended: false }
+      const arrival = { claims, since: clock.monotonic(), ended: false }
+      // However it was heard that the token was taken back: whoever asks last asks that too.
+      const isEnded = (): boolean => arrival.ended || !revocations.allows(claims)
       arriving.add(arrival)
       try {
         const verdict = await ask(claims)
-        return await use(arrival.ended ? 'ended' : verdict, () => arrival.ended)
+        return await use(isEnded() ? 'ended' : verdict, isEnded)
       } finally {
         arriving.delete(arrival)
       }
     },
-    end(ended) {
-      for (const arrival of arriving) if (fits(arrival.claims, ended)) arrival.ended = true
+    end(ended, before = Infinity) {
+      for (const arrival of arriving) {
+        if (arrival.since < before && fits(arrival.claims, ended)) arrival.ended = true
+      }
     },
   }
 }

@@ -12,8 +12,11 @@ export interface Revocations {
   readonly size: number
   /** Of other servers, to be told: whose, and when in milliseconds since the epoch. */
   all(): Iterable<readonly [revoked: Revoked, at: number]>
-  /** Takes back every token that was issued until then: by default until now, and at the latest in five minutes. */
-  add(revoked: Revoked, at?: number): void
+  /**
+   * Takes back every token that was issued until then: by default until now, and at the latest in five minutes. False where those
+   * were taken back already.
+   */
+  add(revoked: Revoked, at?: number): boolean
   /** False for a token that was taken back. Whatever it says, its lifetime is noted. */
   allows(claims: Claims): boolean
 }
@@ -69,10 +72,12 @@ export function createRevocations(most: number, { clock, report }: Runtime): Rev
       const key = keyOf(ended)
       // Another server's word is of its own clock, by which its users' new tokens are later than that. It may come late, and must
       // not take back what was said since.
-      const until = Math.max(Math.min(at ?? now, now + AHEAD_MS), revoked.get(key) ?? -Infinity)
+      const before = revoked.get(key) ?? -Infinity
+      const until = Math.min(at ?? now, now + AHEAD_MS)
       revoked.delete(key)
-      revoked.set(key, until)
+      revoked.set(key, Math.max(until, before))
       prune(now)
+      return until > before
     },
     allows(claims) {
       const { sub, exp, session_id: session } = claims

@@ -1,13 +1,12 @@
 import { isRecord } from '@msc/core'
 import type { Bans, Kicked } from '../admission/bans.ts'
 import type { Revocations, Revoked } from '../admission/revocations.ts'
+import type { EndingHere } from '../ending.ts'
 
 /** Who is not let in any more: told to servers that start later, or were deaf for a while. */
 export interface Barred {
-  readonly revocations: Pick<Revocations, 'all' | 'add'>
-  readonly bans: Pick<Bans, 'all' | 'add'>
-  /** Ends the connections here whose tokens have been taken back. */
-  endRefused(): void
+  readonly revocations: Pick<Revocations, 'all'>
+  readonly bans: Pick<Bans, 'all'>
 }
 
 /** Entries in one piece. */
@@ -22,9 +21,9 @@ export function* barredPieces({ revocations, bans }: Barred): Generator<string> 
     yield JSON.stringify({ kind: 'barred', entries })
     entries = []
   }
-  for (const [kicked, leftMs] of bans.all()) {
+  for (const [kicked, leftMs, id] of bans.all()) {
     // JSON has no Infinity.
-    entries.push({ kicked, leftMs: leftMs === Infinity ? 'forever' : leftMs })
+    entries.push({ kicked, leftMs: leftMs === Infinity ? 'forever' : leftMs, id })
     if (entries.length < AT_ONCE) continue
     yield JSON.stringify({ kind: 'barred', entries })
     entries = []
@@ -32,25 +31,21 @@ export function* barredPieces({ revocations, bans }: Barred): Generator<string> 
   if (entries.length > 0) yield JSON.stringify({ kind: 'barred', entries })
 }
 
-/** Takes over what another server says. */
-export function hearBarred(
-  { revocations, bans, endRefused }: Barred,
-  { entries }: Readonly<Record<string, unknown>>,
-): void {
-  let isRevoked = false
+/** Takes over what another server says: those who came before it was heard go, as they would have gone then. */
+export function hearBarred(here: EndingHere, { entries }: Readonly<Record<string, unknown>>): void {
+  const taken: (readonly [Revoked, number])[] = []
   for (const entry of Array.isArray(entries) ? entries : []) {
     if (!isRecord(entry)) continue
-    const { revoked, at, kicked, leftMs } = entry
+    const { revoked, at, kicked, leftMs, id } = entry
     if (isRecord(revoked) && typeof at === 'number' && isName(revoked['sub'] ?? revoked['sessionId'])) {
-      revocations.add(revoked as unknown as Revoked, at)
-      isRevoked = true
+      taken.push([revoked as unknown as Revoked, at])
     }
     const forMs = leftMs === 'forever' ? Infinity : leftMs
     if (isRecord(kicked) && isName(kicked['topic']) && typeof forMs === 'number' && forMs > 0) {
-      bans.add(kicked as unknown as Kicked, forMs)
+      here.keepOut(kicked as unknown as Kicked, forMs, typeof id === 'string' ? id : undefined)
     }
   }
-  if (isRevoked) endRefused()
+  here.takeBack(taken)
 }
 
 const isName = (value: unknown): boolean => typeof value === 'string' && value !== ''

@@ -87,6 +87,12 @@ export function formatChange(room: Room, joined: PresenceEntry | undefined, left
   return JSON.stringify({ kind: 'presence', joined: joined && wireEntry(room, joined), left: left?.ref })
 }
 
+/** All states that are this server's to tell of. Those who linger are the last: who begins to meanwhile is told all the same. */
+function* statesOf(rooms: Rooms): Generator<RoomEntry> {
+  for (const member of rooms.everyone()) if (member.tracked) yield { room: member, entry: member.tracked }
+  yield* rooms.lingering
+}
+
 /**
  * All that this server's members track, in pieces. Each is made when it is to be sent: what changes meanwhile is sent behind
  * it, and is right there whether or not the piece had it.
@@ -95,10 +101,9 @@ export function* piecesOf(rooms: Rooms): Generator<string> {
   let first = true
   let entries: unknown[] = []
   let length = 0
-  for (const member of rooms.everyone()) {
-    if (!member.tracked) continue
-    entries.push(wireEntry(member, member.tracked))
-    length += member.tracked.text.length + member.topic.length
+  for (const { room, entry } of statesOf(rooms)) {
+    entries.push(wireEntry(room, entry))
+    length += entry.text.length + room.topic.length
     if (length < PIECE_LENGTH) continue
     yield JSON.stringify({ kind: 'state', first, entries })
     first = false

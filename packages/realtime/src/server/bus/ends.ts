@@ -35,18 +35,19 @@ export function createEnds(here: EndingHere, tell: (message: string) => void, { 
   let kept: Kept[] = []
   const heard = createSeen(MAX_HEARD)
   const recent = (): Kept[] => kept.filter(({ at }) => at > clock.monotonic() - KEPT_MS).slice(-MAX_KEPT)
-  const say = (how: string, whom: object, more: object): void => {
-    const said = { how, whom, id: randomHex(8), ...more }
+  const say = (how: string, whom: object, more: object, id = randomHex(8)): void => {
+    const said = { how, whom, id, ...more }
     if (how !== 'revoke') kept = [...recent(), { said, at: clock.monotonic() }]
     tell(JSON.stringify({ kind: 'end', ...said }))
   }
-  const end = ({ how, whom, forever, at, reason: given }: Message, before?: number): void => {
+  const end = ({ how, whom, forever, at, reason: given, id }: Message, before?: number): void => {
     if (!isRecord(whom)) return
     const reason = typeof given === 'string' ? given : undefined
     if (how === 'disconnect') here.disconnect(whom as Ended, reason, before)
     // Who is kept out is told by itself, with the time that is left.
     const forMs = before === undefined ? forever === true && { forMs: Infinity } : { forMs: 0 }
-    if (how === 'kick') here.kick({ ...whom, ...forMs } as KickOptions, reason, before)
+    const ban = { before, ...(typeof id === 'string' && { id }) }
+    if (how === 'kick') here.kick({ ...whom, ...forMs } as KickOptions, reason, ban)
     if (how !== 'revoke' || before !== undefined) return
     here.revoke(whom as unknown as Revoked, {
       ...(reason !== undefined && { reason }),
@@ -62,9 +63,10 @@ export function createEnds(here: EndingHere, tell: (message: string) => void, { 
         return count
       },
       kick(kicked, reason) {
-        const count = here.kick(kicked, reason)
+        const id = randomHex(8)
+        const count = here.kick(kicked, reason, { id })
         // JSON has no Infinity.
-        say('kick', kicked, { reason, forever: kicked.forMs === Infinity })
+        say('kick', kicked, { reason, forever: kicked.forMs === Infinity }, id)
         return count
       },
       revoke(revoked, options = {}) {

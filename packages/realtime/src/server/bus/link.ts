@@ -137,7 +137,7 @@ export function createLink(options: LinkOptions): Link {
       case 'ended':
         return ends.hearAgain(message)
       case 'barred':
-        return hearBarred(barred, message)
+        return hearBarred(ending, message)
       case 'bye':
         return forget(peer.id)
       case 'occupancy':
@@ -199,7 +199,7 @@ export function createLink(options: LinkOptions): Link {
       if (kind === 'end' && how === 'revoke') return [{ revoked: whom, at }]
       return kind === 'barred' && Array.isArray(entries) ? entries.filter(isRecord).map(revocationOf) : []
     })
-    if (late.length > 0) attempt('hear another server', () => hearBarred(barred, { entries: late }))
+    if (late.length > 0) attempt('hear another server', () => hearBarred(ending, { entries: late }))
   }
   let lookedAt = startedAt
   const look = (): void => {

@@ -2,7 +2,6 @@ import { every, type CancelTimer } from '@msc/core'
 import type { Place } from '../admission/admission.ts'
 import { isOf, type Kicked } from '../admission/bans.ts'
 import { fits, type Ended } from '../admission/liveness.ts'
-import { CHANNEL } from '../../phoenix/channel-prefix.ts'
 import { closeMembership } from '../rooms/membership.ts'
 import type { SessionContext } from '../session/context.ts'
 import type { Claims } from './claims.ts'
@@ -26,7 +25,7 @@ export interface Clients {
    * @param before Only those that came before, in monotonic milliseconds.
    */
   end(ended: Ended, reason: string, before?: number): number
-  /** Ends the connections of which some claims are meant. */
+  /** Ends the connections of which some claims are meant; returns how many. */
   endWhere(isMeant: (claims: Claims) => boolean, reason: string): number
   /** Those who are connected now. */
   all(): readonly Client[]
@@ -129,9 +128,9 @@ export function createClients(context: SessionContext): Clients {
     endWhere: (isMeant, reason) => endWhere(isMeant, reason),
     kick(kicked, reason, before = Infinity) {
       let count = 0
-      for (const { connection } of all) {
-        const membership = connection.memberships.get(`${CHANNEL}${kicked.topic}`)
-        if (!membership || !isOf(kicked, membership.claims, membership.private)) continue
+      // By the rooms, not by all who are connected: as many topics may be told at once as there are bans.
+      for (const membership of [true, false].flatMap((isPrivate) => [...rooms.members(kicked.topic, isPrivate)])) {
+        if (!isOf(kicked, membership.claims, membership.private)) continue
         if ((membership.enteredAt ?? 0) >= before) continue
         count += 1
         attempt('send a member away', () => closeMembership(membership, reason, rooms))

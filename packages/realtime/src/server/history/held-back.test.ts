@@ -17,7 +17,7 @@ beforeAll(async () => {
     jwtSecret: secret,
     authorize: () => true,
     feeds,
-    history: [{ topics: 'room:*' }],
+    history: [{ topics: 'room:*', actions: 'author' }],
   })
   await server.ready
 })
@@ -28,7 +28,7 @@ afterAll(async () => {
 
 const join = async (sub: string): Promise<RawSocket> => {
   const raw = await openRaw(server.url, await signTestToken(secret, { sub }))
-  await raw.ask(ROOM, 'phx_join', { config: {} })
+  await raw.ask(ROOM, 'phx_join', { config: { broadcast: { ack: true } } })
   return raw
 }
 const publish = async (n: number, note = ''): Promise<void> =>
@@ -61,4 +61,32 @@ it('keeps what follows a message that was too large to be told from those who wi
   expect(read).toEqual([2, 3])
   await publish(4)
   await expect.poll(() => heardBy(follower).at(-1)).toBe(4)
+})
+
+it('is refused to a member what the database would write out too large to be told, by frame, edit and request, and the others stay', async () => {
+  const [ana, bo] = [await join('ana'), await join('bo')]
+  const sent = (await ana.ask(ROOM, 'broadcast', { event: 'note', payload: { n: 1 } })) as unknown as {
+    readonly response: { readonly id: string }
+  }
+  const payload = Array.from({ length: 26_000 }, () => 1e40)
+  for (const [event, asked] of [
+    ['broadcast', { event: 'note', payload }],
+    ['msc_act', { id: sent.response.id, action: 'update', payload }],
+  ] as const) {
+    expect(await ana.ask(ROOM, event, asked)).toMatchObject({
+      status: 'error',
+      msc: { code: 'PAYLOAD_TOO_LARGE', retryable: false },
+    })
+  }
+  const response = await fetch(`${server.url}/realtime/v1/api/broadcast`, {
+    method: 'POST',
+    headers: { authorization: `Bearer ${await signTestToken(secret, { sub: 'ana' })}` },
+    body: JSON.stringify({
+      messages: [{}, payload].map((each) => ({ topic: 'room:1', event: 'note', payload: each })),
+    }),
+  })
+  expect(response.status).toBe(413)
+  expect(await response.json()).toMatchObject({ msc: { code: 'PAYLOAD_TOO_LARGE' } })
+  await publish(2)
+  await expect.poll(() => heardBy(bo)).toEqual([1, 2])
 })

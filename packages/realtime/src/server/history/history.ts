@@ -14,6 +14,14 @@ import { createWriting } from './writing.ts'
 /** Messages whose sender is known until they come back from the database. */
 const MAX_SENDERS = 10_000
 
+/** Whose message it is. */
+interface Sender {
+  /** Does not hear it. */
+  readonly from?: Connection
+  /** The `sub` of who wrote it. */
+  readonly by?: string | undefined
+}
+
 /** The messages of channels that are kept. */
 export interface History {
   /** Messages come back from the database, as all of its do. */
@@ -23,10 +31,10 @@ export interface History {
   /**
    * Keeps messages, and sends them to their rooms. All of them or none; resolves with what is said of each once they are kept.
    *
-   * @param from Whoever sends does not hear it.
-   * @param by The `sub` of who wrote them.
+   * @param sender Nobody, where the application publishes: what that says is taken even where it is too large to be told live, and
+   *   read.
    */
-  publish(messages: readonly Broadcast[], from?: Connection, by?: string): Promise<readonly SaidOfMessage[]>
+  publish(messages: readonly Broadcast[], sender?: Sender): Promise<readonly SaidOfMessage[]>
   /** Since when a topic's messages are kept, in milliseconds since the epoch; `undefined` where none are. */
   keptFrom(topic: string, isPrivate: boolean): number | undefined
   /** Who may do what to the messages of a topic. */
@@ -74,20 +82,21 @@ export function createHistory(keepingOf: KeepingOf, store: HistoryStore, rooms: 
     senders.delete(id)
     return from
   }
-  const newMessage = ({ topic, private: isPrivate, event, payload, once }: Broadcast, by?: string): NewMessage => {
+  const newMessage = ({ topic, private: isPrivate, event, payload, once }: Broadcast, sender?: Sender): NewMessage => {
     const keeping = keepingOf(topic, isPrivate)
     if (!keeping || typeof payload !== 'string') throw new TypeError(`[msc/realtime] ${topic} keeps no such message.`)
-    return { topic, private: isPrivate, event, payload, keeping, by, once: once?.[1] }
+    const mustBeTold = sender !== undefined
+    return { topic, private: isPrivate, event, payload, keeping, by: sender?.by, once: once?.[1], mustBeTold }
   }
   const write = async (
     messages: readonly Broadcast[],
-    from: Connection | undefined,
-    by: string | undefined,
+    sender: Sender | undefined,
   ): Promise<readonly SaidOfMessage[]> => {
-    const appended = store.append(messages.map((message) => newMessage(message, by)))
+    const appended = store.append(messages.map((message) => newMessage(message, sender)))
     // What is kept at once is told at once: what another server says meanwhile has a later place in the order.
     const kept: readonly (KeptMeta | { readonly id: string })[] =
       appended instanceof Promise ? await appended : appended
+    const { from, by } = sender ?? {}
     for (const [index, message] of messages.entries()) {
       const meta = kept[index]
       if (!meta) throw new UnavailableError('[msc/realtime] The history answered with something else.', CODE)
@@ -102,9 +111,9 @@ export function createHistory(keepingOf: KeepingOf, store: HistoryStore, rooms: 
   return {
     isOfFeeds,
     keeps: (topic, isPrivate) => keepingOf(topic, isPrivate) !== undefined,
-    publish(messages, from, by) {
+    publish(messages, sender) {
       const end = pend(rooms, messages)
-      const written = write(messages, from, by)
+      const written = write(messages, sender)
       writing.add(messages, written)
       written.then(end, end)
       return written

@@ -16,6 +16,8 @@ export interface NewMessage {
   readonly by?: string | undefined
   /** Of one that may come again: the same for all of them, and no other message’s. Of these the first is kept. */
   readonly once?: string | undefined
+  /** Refused where it is too large to be told live: of one whose sender can be told so. Where the store knows such a size. */
+  readonly mustBeTold?: boolean | undefined
   /** Of one that another server has taken, which has its id already. */
   readonly said?: SaidOfMessage | undefined
 }
@@ -30,11 +32,13 @@ export interface NewAction {
   /** JSON: the payload of an update, the name of a reaction, else `null`. */
   readonly value: string
   readonly by?: string | undefined
+  /** As of a message. */
+  readonly mustBeTold?: boolean
   readonly keeping: Keeping
 }
 
 /** The same of another server, which has kept it. */
-export interface HeardAction extends Omit<NewAction, 'target' | 'action' | 'by'> {
+export interface HeardAction extends Omit<NewAction, 'target' | 'action' | 'by' | 'mustBeTold'> {
   readonly said: SaidOfAction
 }
 

@@ -230,6 +230,23 @@ describe.each(stores)('a plain event stream of channels that are kept in %s', (_
   })
 
   if (open) {
+    it('reads what could not be told live, and what was kept from it meanwhile, in place of a gap', async () => {
+      const stream = await live(await listen('topic=room:1&topic=other'))
+      await say('room:1', 1)
+      const payload = { n: 2, note: 'x'.repeat(1_200_000) }
+      await server.publish({ topic: 'room:1', event: 'note', payload, private: false })
+      await say('room:1', ...upTo(6, 3))
+      await expect.poll(() => stream.numbers('room:1'), { timeout: 5000 }).toEqual(upTo(6))
+      await say('room:1', 7)
+      await expect.poll(() => stream.numbers('room:1')).toEqual(upTo(7))
+      // A topic without a history has nothing to be read.
+      await (db as TestDatabase).query(`select msc_feed.publish('other', 'note', $1, false)`, [JSON.stringify(payload)])
+      await expect.poll(() => stream.kinds('gap'), { timeout: 5000 }).toEqual([{ topic: 'other' }])
+      const rest = await live(await listen('topic=room:1&topic=other', stream.lastId))
+      await say('room:1', 8)
+      await expect.poll(() => rest.numbers('room:1')).toEqual([8])
+    }, 30_000)
+
     it('carries feeds and channels together, which go on from one id', async () => {
       const query = 'topic=room:1&topic=other&topic=feed:items:a&rewind=2'
       const insert = (n: number): Promise<unknown> =>

@@ -9,7 +9,7 @@ import { countedText, tooManyAtOnce, type Call } from './handle-http.ts'
 import type { Ask } from '../policies/permissions.ts'
 import { broadcast, hasRoomFor, type Broadcast } from '../rooms/broadcast.ts'
 import type { History } from '../history/history.ts'
-import { isUnstorable } from '../history/unstorable.ts'
+import { UNSTORABLE_TEXTS, whyUnstorable } from '../history/unstorable.ts'
 import type { Rooms } from '../rooms/rooms.ts'
 import type { Runtime } from '../runtime.ts'
 import { isFeedTopic } from '../session/context.ts'
@@ -114,9 +114,11 @@ async function broadcastAll(
   const { history, rooms, runtime } = context
   const kept = messages.filter((message) => history?.keeps(message.topic, message.private))
   try {
-    if (kept.length > 0) await history?.publish(kept, undefined, claims.sub)
+    if (kept.length > 0) await history?.publish(kept, { by: claims.sub })
   } catch (error) {
-    if (isUnstorable(error)) return unfit('PAYLOAD_INVALID', 'The history can not keep it')
+    const why = whyUnstorable(error)
+    if (why === 'PAYLOAD_TOO_LARGE') return fail(413, UNSTORABLE_TEXTS[why])
+    if (why) return unfit('PAYLOAD_INVALID', 'The history can not keep it')
     runtime.report(error, 'keep messages')
     return fail(503, 'The messages can not be kept now')
   }

@@ -71,7 +71,10 @@ export function linger(member: Membership, rooms: Rooms): (() => void) | undefin
   delete member.tracked
   const room = { topic, private: isPrivate }
   elsewhereOf(room, rooms).set(tracked.ref, tracked)
+  const lingering = { room, entry: tracked }
+  rooms.lingering.add(lingering)
   return () => {
+    rooms.lingering.delete(lingering)
     exit(room, tracked, rooms)
     rooms.outbound?.presence(room, undefined, tracked)
   }

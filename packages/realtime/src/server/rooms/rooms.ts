@@ -19,6 +19,12 @@ export interface PresenceEntry {
   readonly text: string
 }
 
+/** A state whose member has gone, as far as this server is concerned. */
+interface Lingering {
+  readonly room: Pick<Membership, 'topic' | 'private'>
+  readonly entry: PresenceEntry
+}
+
 export interface Present {
   members: number
   bytes: number
@@ -127,6 +133,8 @@ export interface Rooms {
   readonly present: Map<string, Present>
   /** What members of other servers track, by room and by reference. */
   readonly elsewhere: Map<string, Map<string, PresenceEntry>>
+  /** What members of this server still track who were told to come back on another one. */
+  readonly lingering: Set<Lingering>
   /** Where there are other servers. */
   outbound?: Outbound
   /** Told of who comes and goes, where rooms are counted. */
@@ -167,6 +175,7 @@ export function createRooms(runtime: Runtime = createRuntime()): Rooms {
     presence: new Map(),
     present: new Map(),
     elsewhere: new Map(),
+    lingering: new Set(),
     *everyone() {
       for (const room of rooms.values()) yield* room
     },

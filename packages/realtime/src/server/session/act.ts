@@ -1,7 +1,7 @@
 import { ACTION_EVENT } from '../../history/types.ts'
 import { mayAct, parseAction } from '../history/actions.ts'
 import type { History } from '../history/history.ts'
-import { isUnstorable } from '../history/unstorable.ts'
+import { UNSTORABLE_TEXTS, whyUnstorable } from '../history/unstorable.ts'
 import { restoreNumbers, toWrite, type SentFrame } from '../wire/exact.ts'
 import { memberMay } from '../policies/permissions.ts'
 import { hasRoomFor } from '../rooms/broadcast.ts'
@@ -30,7 +30,8 @@ export async function onAct(
       ? await act(membership, frame, payload, kept, context)
       : refusal('MESSAGE_UNKNOWN', 'Nothing of this topic is kept')
   } catch (error) {
-    if (isUnstorable(error)) refused = refusal('PAYLOAD_INVALID', 'The history can not keep it')
+    const why = whyUnstorable(error)
+    if (why) refused = refusal(why, UNSTORABLE_TEXTS[why])
     else {
       runtime.report(error, 'act on a message', { topic })
       refused = { ...UNAVAILABLE, reason: 'Unavailable: The history can not keep it now' }
@@ -68,7 +69,7 @@ async function act(
   const place = { topic, private: isPrivate, target: id, value: restoreNumbers(wish.value) }
   if (!hasRoomFor(context.rooms, [{ topic, private: isPrivate, event: ACTION_EVENT, payload: wish.value }]))
     return ROOM_BUSY
-  const outcome = await history.act({ ...place, action, by: sub })
+  const outcome = await history.act({ ...place, action, by: sub, mustBeTold: true })
   if (outcome === 'unknown') return refusal('MESSAGE_UNKNOWN', UNKNOWN_TEXT)
   return outcome === 'full' ? refusal('MESSAGE_FULL', FULL_TEXT) : undefined
 }

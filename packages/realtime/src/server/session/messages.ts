@@ -22,7 +22,7 @@ import {
   UNAVAILABLE,
   type Refused,
 } from './refusal.ts'
-import { isUnstorable } from '../history/unstorable.ts'
+import { UNSTORABLE_TEXTS, whyUnstorable } from '../history/unstorable.ts'
 import { refuse, reply } from './reply.ts'
 
 export async function onBroadcast(
@@ -69,11 +69,14 @@ export async function onBroadcast(
   }
   if (typeof content !== 'string') return no(refusal('PAYLOAD_INVALID', 'A topic that is kept carries no bytes'))
   try {
-    const published = context.history.publish([message], connection, claims.sub).then(([said]) => ({ ...said }))
+    const published = context.history
+      .publish([message], { from: connection, by: claims.sub })
+      .then(([said]) => ({ ...said }))
     if (once) rooms.taken.add(once, published)
     acknowledge(await published)
   } catch (error) {
-    if (isUnstorable(error)) return no(refusal('PAYLOAD_INVALID', 'The history can not keep it'))
+    const why = whyUnstorable(error)
+    if (why) return no(refusal(why, UNSTORABLE_TEXTS[why]))
     runtime.report(error, 'keep a message', { topic })
     no({ ...UNAVAILABLE, reason: 'Unavailable: The message can not be kept now' })
   }

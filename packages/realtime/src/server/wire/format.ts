@@ -45,7 +45,7 @@ export interface EventHeader {
   readonly topic?: string
   /** The message's own, where it has one. */
   readonly cursor?: unknown
-  /** It says nothing but that there is something to be read. */
+  /** It says nothing but that there is something to be read, where the topic has a history. */
   readonly more?: boolean
 }
 
@@ -59,9 +59,13 @@ function broadcastEvent(topic: string, event: string, payload: string, meta?: Ke
   return `${JSON.stringify(header)}\n${eventBlock(topic, event, text, meta)}`
 }
 
-/** The rest is of the protocol's, but for an end and a gap, which everybody wants to know of. */
+/**
+ * The rest is of the protocol's, but for an end and a gap, which everybody wants to know of. What is missing is read in place of
+ * telling the gap, where it can be.
+ */
 function endingEvent({ topic, event }: Frame): string {
   const name = topic.slice(CHANNEL.length)
   const kind = event === 'phx_close' ? 'closed' : event === 'phx_error' ? 'gap' : undefined
-  return kind ? `{}\nevent: ${kind}\ndata: ${JSON.stringify({ topic: name })}\n\n` : ''
+  const header: EventHeader = kind === 'gap' ? { topic: name, more: true } : {}
+  return kind ? `${JSON.stringify(header)}\nevent: ${kind}\ndata: ${JSON.stringify({ topic: name })}\n\n` : ''
 }

@@ -151,6 +151,6 @@ it('tells plain event streams of an end and of a gap, and of nothing else of the
   const written = (event: string): string =>
     format({ joinRef: null, ref: null, topic: 'realtime:t', event, payload: {} }, 'events')
   expect(written('phx_close')).toBe('{}\nevent: closed\ndata: {"topic":"t"}\n\n')
-  expect(written('phx_error')).toBe('{}\nevent: gap\ndata: {"topic":"t"}\n\n')
+  expect(written('phx_error')).toBe('{"topic":"t","more":true}\nevent: gap\ndata: {"topic":"t"}\n\n')
   expect([written('system'), written('constructor')]).toEqual(['', ''])
 })
