@@ -106,7 +106,8 @@ export class Position {
   passBefore(xid: number, now: string): void {
     const { xmin, xmax, open } = this.#snapshot
     const stillOpen = [...parse(now).snapshot.open].filter((each) => each < xid && !isVisible(this.#snapshot, each))
-    const left = [...stillOpen, ...[...open].filter((each) => each >= xid)].toSorted((one, other) => one - other)
+    // Both have the order of the database.
+    const left = [...stillOpen, ...[...open].filter((each) => each >= xid)]
     this.#snapshot = {
       xmin: Math.min(Math.max(xmin, xid), ...left),
       xmax: Math.max(xmax, xid),
