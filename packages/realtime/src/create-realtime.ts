@@ -221,7 +221,8 @@ export interface FeedHandlers<Row = Record<string, unknown>, Snapshot = readonly
   /**
    * Loads all there is. Called when the feed is live, so that nothing falls between, and after each gap; changes wait until
    * it is done. One that it shows already may come again. When it rejects, has no list or takes longer than the client's
-   * `timeoutMs` it is tried again, more and more rarely; until it is there the health is `degraded`.
+   * `timeoutMs` it is tried again, more and more rarely; until it is there the health is `degraded`. The signal ends with the feed,
+   * the user's stay, or a gap that makes what is being loaded one of before.
    */
   readonly snapshot?: ((signal: AbortSignal) => Promise<Snapshot>) | undefined
   /** Told each time that it could not be loaded, of why (`REALTIME_SNAPSHOT_FAILED`); the client's `onError` is once for each reason. */
@@ -232,6 +233,7 @@ export interface FeedHandlers<Row = Record<string, unknown>, Snapshot = readonly
    * change once, and `snapshot` is called only after a gap, such as a position that nothing is known of any more.
    */
   readonly from?: string | undefined
+  /** Changes were missed. With `onSnapshot` of several gaps until the rows are there only the first is told, else each. */
   readonly onGap?: (() => void) | undefined
 }
 

@@ -218,6 +218,23 @@ describe('a change of user', () => {
     expect(heard.at(-1)).toEqual({ n: 1 })
   })
 
+  it('takes from the health what could not be loaded for the one before', async () => {
+    connect({ onError: () => undefined })
+    client.feed('items', 'ana', {
+      snapshot: () =>
+        token === tokens.ana ? Promise.reject(new Error('not yours')) : new Promise<never>(() => undefined),
+      onSnapshot: () => undefined,
+      onChange: () => undefined,
+    })
+    await clock.advance(2000)
+    expect(await client.health()).toMatchObject({ status: 'degraded', detail: expect.stringContaining('not yours') })
+    token = tokens.bo
+    await client.refreshToken()
+    await clock.advance(1000)
+    expect(client.status).toBe('connected')
+    expect(await client.health()).toEqual(expect.not.objectContaining({ detail: expect.anything() }))
+  })
+
   it('gives a feed one gap at once, and loads its rows once it is live, as the one of now', async () => {
     const heard: unknown[] = []
     connect()

@@ -85,7 +85,12 @@ export function openFeed<Row>(
     held = []
     loading = new AbortController()
     // What one user loads is shown to no other; the one after has to load as well.
-    stay.addEventListener('abort', owe, { once: true, signal })
+    const begin = (): void => {
+      // Nor is what failed for one the trouble of another.
+      tellOf(undefined)
+      owe()
+    }
+    stay.addEventListener('abort', begin, { once: true, signal })
     void load(snapshot, loading.signal)
   }
   /** Begins anew: what is being loaded is of before, and so are the changes that wait for it. */
