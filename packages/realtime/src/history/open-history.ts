@@ -185,7 +185,9 @@ async function begin(topic: Topic, member: Member, wanted: Wanted, beginning: Be
         const follow = alongPage(before, cursor)
         before = cursor
         for (const { event, payload, meta } of events) {
-          const at = placeOf(topic, metaOf(meta), Object((payload as Stamped)._msc) as Stamp)
+          // A deletion has no payload.
+          const { _msc } = Object(payload) as Stamped
+          const at = placeOf(topic, metaOf(meta), Object(_msc) as Stamp)
           if (isCursor(at)) heard.push(at)
           reach(follow(at))
           if (isAction(meta)) tellAction([member], own.signal, callAll, payload, meta)
