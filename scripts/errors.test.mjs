@@ -30,6 +30,23 @@ describe('codes of errors', () => {
       ['TIME_INVALID', ['[msc/cache] {option} must be a time.']],
     ])
   })
+  it('are followed where a function is called by another name or as a property, with what is added to them', () => {
+    const text = `const BUSY = { code: 'BUSY', hint: 'Wait.' }
+    function refusal(what: string, code: string, more?: object) {
+      return new ConfigError(\`[msc/x] \${what}\`, { code, ...more })
+    }
+    function send({ refusal: refuse }: Tools) { throw refuse('Empty.', 'EMPTY', { hint: 'Write something.' }) }
+    function check(deny: typeof refusal) { throw deny('Odd.', 'ODD') }
+    throw tools.refusal('Late.', 'LATE')
+    throw new UnavailableError('Busy.', BUSY)`
+    const all = made(text).map(({ code, meanings, hint }) => [code, meanings, hint])
+    expect(all.toSorted()).toEqual([
+      ['BUSY', ['Busy.'], 'Wait.'],
+      ['EMPTY', ['[msc/x] Empty.'], 'Write something.'],
+      ['LATE', ['[msc/x] Late.'], undefined],
+      ['ODD', ['[msc/x] Odd.'], undefined],
+    ])
+  })
   it('are read without the callers’ names when the function has its own message', () => {
     const text = `function assertName(name: string) {
       throw new ConfigError(\`[msc/jobs] \${name} is no name.\`, { code: 'NAME_INVALID' })

@@ -98,7 +98,9 @@ function isArgumentOfError(parents, { names }) {
 }
 
 function readConstruction(name, node, parents, world, owner) {
-  const options = node.arguments.findLast(({ type }) => type === 'ObjectExpression')
+  const options = node.arguments
+    .map((each) => (each.type === 'Identifier' ? (world.constants.get(each.name) ?? each) : each))
+    .findLast(({ type }) => type === 'ObjectExpression')
   const fields = options ? fieldsOf(options) : {}
   // The first argument of a driver's error is the driver's name.
   const message = node.arguments[name === 'DriverError' ? 1 : 0]
@@ -123,9 +125,12 @@ const DEFAULT_CODES = {
 const isSpread = ({ type }) => type === 'SpreadElement'
 
 function fieldsOf({ properties }) {
-  return Object.fromEntries(
-    properties.filter(({ type }) => type === 'Property').map((each) => [each.key.name ?? each.key.value, each.value]),
-  )
+  const own = properties.filter(({ type }) => type === 'Property')
+  const spread = properties.filter(isSpread).map(({ argument }) => argument.name)
+  return {
+    ...Object.fromEntries(own.map((each) => [each.key.name ?? each.key.value, each.value])),
+    ...(spread.length > 0 && { spread }),
+  }
 }
 
 function describe(node, fields, message, isRetryable, parents, { module, calls, constants }, owner) {
@@ -139,6 +144,11 @@ function describe(node, fields, message, isRetryable, parents, { module, calls, 
   const read = (given) => {
     const known = new Map([...constants, ...locals, ...given])
     const texts = textsOf(message, known)
+    // What the caller of a function that makes the error adds to it.
+    const adding = (fields.spread ?? [])
+      .map((each) => known.get(each))
+      .find((each) => each?.type === 'ObjectExpression')
+    const added = adding ? fieldsOf(adding) : {}
     return textsOf(fields.code, known)
       .filter((code) => CODE.test(code))
       .map((code, index, { length }) => ({
@@ -147,7 +157,7 @@ function describe(node, fields, message, isRetryable, parents, { module, calls, 
         retryable: isAnswer(fields)
           ? RETRYABLE_STATUS.has(fields.status.value)
           : booleanOf(fields.retryable, isRetryable),
-        hint: textsOf(fields.hint, known)[0],
+        hint: textsOf(fields.hint ?? added.hint, known)[0],
       }))
   }
   const parameters = outer?.params.map((each) => (each.type === 'AssignmentPattern' ? each.left : each).name) ?? []
@@ -157,7 +167,9 @@ function describe(node, fields, message, isRetryable, parents, { module, calls, 
   const isGiven = chosen.some((each) => findAll(each, 'Identifier').some(({ name }) => parameters.includes(name)))
   const name = isGiven ? nameOf(outer, parents) : undefined
   const through = name
-    ? calls.filter((call) => call.node.callee.name === name && canMean(call.module, name, module))
+    ? calls.filter(
+        (call) => namesOf(call.module, name).has(calledName(call.node)) && canMean(call.module, name, module),
+      )
     : []
   if (through.length === 0) return read(new Map())
   return through.flatMap(({ node: call }) =>
@@ -178,6 +190,15 @@ const RETRYABLE_STATUS = new Set([429, 503])
 /** True for a problem document, which is not an error. */
 function isAnswer({ title, status }) {
   return title && status?.type === 'Literal'
+}
+
+/** The name by which a call calls: of a function, or of a property that has it. */
+const calledName = ({ callee }) => (callee.type === 'MemberExpression' ? callee.property.name : callee.name)
+
+/** A function's name, and others that a module gives it: `{ refusal: refuse }`, `refuse: typeof refusal`. */
+function namesOf({ text }, name) {
+  const others = [...text.matchAll(new RegExp(`\\b(?:${name}: (\\w+)\\b|(\\w+): typeof ${name}\\b)`, 'g'))]
+  return new Set([name, ...others.map(([, one, other]) => one ?? other)])
 }
 
 /** True when code in `module` can mean that function of `owner`: it is in the same module, or imports the name. */

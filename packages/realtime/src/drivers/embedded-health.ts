@@ -89,7 +89,8 @@ export async function publishAway(
   isBesideSeveral: boolean,
 ): Promise<void> {
   if (isBesideSeveral) {
-    throw new ports.DriverError('embedded', 'Several realtime servers run in this process.', {
+    const { DriverError } = ports
+    throw new DriverError('embedded', 'Several realtime servers run in this process.', {
       code: 'REALTIME_SEVERAL_SERVERS',
       hint: 'Publish with `publish` of the server that is meant, or by a client with `memory({ server })`; close those that are left over.',
     })

@@ -150,11 +150,11 @@ function createTrouble(
     all.delete(own)
     if (failure) {
       const { cause } = failure
-      const reason = `The rows of ${topic} can not be loaded: ${textOf(cause)}`
-      const error = refuse(reason, 'REALTIME_SNAPSHOT_FAILED', {
+      const error = refuse(`The rows of ${topic} can not be loaded: ${textOf(cause)}`, 'REALTIME_SNAPSHOT_FAILED', {
         hint: 'They are tried again, and changes wait for them. See what `snapshot` or `load` rejects with.',
         cause,
       })
+      const reason = error.message.replace(/^\[.*?\] /, '')
       all.set(own, reason)
       if (reported !== reason) report(error, 'snapshot', { topic })
       reported = reason

@@ -8,17 +8,19 @@ export interface Refusals {
   count(why: BusRefusal): void
 }
 
-const REPORTED: Readonly<Record<BusRefusal, readonly [message: string, code: string, hint: string]>> = {
-  unsigned: [
-    'Something on the bus is not signed by the secret of this server.',
-    'REALTIME_BUS_UNSIGNED',
-    'Give all servers, and each bus that only publishes, the same `jwtSecret`; while it changes, name the other in `busSecrets`. If they have it, somebody else writes to the bus.',
-  ],
-  late: [
-    'Something on the bus was sent more than a minute ago, or in the future.',
-    'REALTIME_BUS_LATE',
-    'Set the clocks of all servers by NTP. If they are right, somebody else sends again what a server has sent.',
-  ],
+const REPORTED: Readonly<
+  Record<BusRefusal, { readonly message: string; readonly code: string; readonly hint: string }>
+> = {
+  unsigned: {
+    message: 'Something on the bus is not signed by the secret of this server.',
+    code: 'REALTIME_BUS_UNSIGNED',
+    hint: 'Give all servers, and each bus that only publishes, the same `jwtSecret`; while it changes, name the other in `busSecrets`. If they have it, somebody else writes to the bus.',
+  },
+  late: {
+    message: 'Something on the bus was sent more than a minute ago, or in the future.',
+    code: 'REALTIME_BUS_LATE',
+    hint: 'Set the clocks of all servers by NTP. If they are right, somebody else sends again what a server has sent.',
+  },
 }
 
 /** Each reason is reported once: whoever writes to the bus must not fill the logs. */
@@ -33,7 +35,7 @@ export function createRefusals(bus: string, report: Runtime['report']): Refusals
       total += 1
       if (reported.has(why)) return
       reported.add(why)
-      const [message, code, hint] = REPORTED[why]
+      const { message, code, hint } = REPORTED[why]
       report(new DriverError(bus, message, { code, hint, retryable: false }), 'hear the bus')
     },
   }
