@@ -16,7 +16,7 @@ export function createInbox(members: Iterable<Member>, signal: AbortSignal, topi
   return (event, raw, isNew, meta) => {
     const { stamp, payload } = unstamped(raw)
     const { id, traceparent } = stamp
-    if (signal.aborted || (id && !seen.add(event, id) && !isNew)) return
+    if (signal.aborted || (typeof id === 'string' && !seen.add(`${event} ${id}`) && !isNew)) return
     const run = (): void => {
       emit('realtime.receive', { topic, event })
       // oxlint-disable-next-line unicorn/no-useless-spread -- it changes meanwhile

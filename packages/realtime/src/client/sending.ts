@@ -277,7 +277,7 @@ async function send(
     const isBytes = message instanceof Uint8Array
     // JSON leaves these out, and no driver could tell. What has a `toJSON` still is what that makes nothing of.
     const { toJSON } = Object(payload) as { readonly toJSON?: unknown }
-    if (message === undefined || typeof message === 'function' || toJSON) writable(refuse, name, payload)
+    if (/undefined|function|symbol/.test(typeof message) || toJSON) writable(refuse, name, payload)
     if (isBytes && !subscription.sendBytes)
       throw refuse(`Bytes can not be sent to ${name}.`, 'REALTIME_NO_BYTES', {
         hint: 'Send them as text in base64, or use a driver that carries bytes.',

@@ -1,7 +1,10 @@
 import type { StandardSchema } from '@msc/core'
 import { createManualClock, type ManualClock } from '@msc/core/testing'
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { z } from 'zod'
 import { createRealtime, type Channel, type ChannelOptions, type Realtime } from '../create-realtime.ts'
+import type { FeedPage } from '../feed/page.ts'
+import { Position } from '../feed/position.ts'
 import { createFakeRealtime, type FakeRealtime } from '../testing/fake-driver.ts'
 import { signTestToken } from '../testing/tokens.ts'
 
@@ -195,4 +198,42 @@ it('a page of the history that is read for who has left is not said to be invali
   await letGo()
   expect(await asked).toBe('REALTIME_USER_CHANGED')
   expect(told).toEqual([])
+})
+
+it('the position of a channel with schemas that is live is where it came to before what is still being read', async () => {
+  let answer: (page: FeedPage) => void = () => undefined
+  fake.override.since = () => new Promise((resolve) => (answer = resolve))
+  const room = client.channel('room', { history: true, events: { news: slow } })
+  await spend(100)
+  fake.push('room', 'news', { n: 5 }, metaOf(105))
+  answer({ events: [], cursor: at(100), more: false, gap: false })
+  await room.ready
+  await spend(100)
+  expect([gates.length, room.position]).toEqual([1, at(100)])
+  room.leave()
+  expect(room.position).toBe(at(100))
+})
+
+it('the position in a handler of a channel with schemas knows what was told before, though it is of a later transaction', async () => {
+  fake.override.since = () => ({ events: [], cursor: at(100), more: false, gap: false })
+  const room = client.channel('room', { history: true, events: { news: z.object({ n: z.number() }) } })
+  const positions: (string | undefined)[] = []
+  room.on('news', () => positions.push(room.position))
+  await room.ready
+  // Two transactions at a time, of which the later one has ended first.
+  const later = { ...metaOf(101), cursor: `${EPOCH}:100:102:100+101.6` }
+  const earlier = { ...metaOf(100), cursor: `${EPOCH}:100:102:101+100.5` }
+  for (const meta of [later, earlier]) fake.push('room', 'news', { n: 1 }, meta)
+  await spend(100)
+  const last = Position.of(positions[1])
+  expect([later, earlier].map(({ cursor }) => last?.take(cursor))).toEqual(['known', 'known'])
+})
+
+it('a channel that was left stays where it was, whatever the others of its topic hear', async () => {
+  fake.override.since = () => ({ events: [], cursor: at(100), more: false, gap: false })
+  const [room, other] = [client.channel('room', { history: true }), client.channel('room', { history: true })]
+  await room.ready
+  room.leave()
+  fake.push('room', 'news', { n: 1 }, metaOf(105))
+  expect([room.position, Position.of(other.position)?.take(metaOf(105).cursor)]).toEqual([at(100), 'known'])
 })

@@ -156,7 +156,7 @@ function assertCalm(tools: UserTools): void {
   const { user, clock } = tools
   const at = clock.monotonic()
   const { hurried } = user
-  const isCalm = !hurried || (!user.asking && at - hurried.at > CALM_MS)
+  const isCalm = !hurried || at - hurried.at > CALM_MS
   const count = isCalm ? 1 : hurried.count + 1
   user.hurried = { count, at }
   if (count <= MOST_HURRIED) return

@@ -50,10 +50,20 @@ export const PollSocket: SocketConstructor = class extends StandIn {
 
   protected async post(body: string, lines: number, signal: AbortSignal): Promise<void> {
     const address = `${this.#session}?from=${this.#next}`
-    await this.#insist(async () => {
-      const response = await this.request(address, { method: 'POST', body, signal })
-      await response.body?.cancel()
-    }, signal)
+    await this.#insist(
+      async () => {
+        try {
+          const response = await this.request(address, { method: 'POST', body, signal })
+          await response.body?.cancel()
+        } catch (error) {
+          if (!(error instanceof Refused) || !error.isTooMany) this.mayBeTaken = true
+          throw error
+        }
+      },
+      signal,
+      // It comes in its turn.
+      ({ isTooMany, isPassing }) => isPassing && !isTooMany,
+    )
     this.#next += lines
   }
 
@@ -95,12 +105,16 @@ export const PollSocket: SocketConstructor = class extends StandIn {
   }
 
   /** Does it again when it fails, as long as the server may take it soon: with a pause that grows, and not before the server wants it. */
-  async #insist(work: () => Promise<void>, signal: AbortSignal): Promise<void> {
+  async #insist(
+    work: () => Promise<void>,
+    signal: AbortSignal,
+    isPassingOf: (refused: Refused) => boolean = ({ isPassing }) => isPassing,
+  ): Promise<void> {
     for (let lost = 0; ; lost++) {
       try {
         return await work()
       } catch (error) {
-        const isPassing = error instanceof Refused ? error.isPassing : true
+        const isPassing = error instanceof Refused ? isPassingOf(error) : true
         if (!isPassing || lost >= MAX_LOST) throw error
         const askedMs = error instanceof Refused ? error.waitMs : 0
         await pause(Math.max(askedMs, 200 + Math.random() * 250 * 2 ** lost), signal)

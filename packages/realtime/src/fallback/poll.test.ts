@@ -3,11 +3,12 @@ import type { AddressInfo } from 'node:net'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { createRealtime, type Realtime } from '../create-realtime.ts'
 import { embedded } from '../drivers/embedded.ts'
+import { memory } from '../drivers/memory.ts'
 import { createRealtimeServer, type RealtimeServer } from '../server/index.ts'
 import { signTestToken } from '../testing/tokens.ts'
 import { PollSocket } from './poll-socket.ts'
 
-type Answer = 'whole' | 'lost' | 'cut' | 'taken and lost' | '503' | 'later'
+type Answer = 'whole' | 'lost' | 'cut' | 'taken and lost' | '503' | 'later' | 'too many'
 
 const jwtSecret = 'a-secret-for-tests-that-is-long-enough-0123'
 let realtime: RealtimeServer
@@ -15,6 +16,8 @@ let http: Server
 let url: string
 /** What becomes of the answers to come; then they are whole. */
 let fates: Answer[]
+/** Of those to frames that are sent, before these. */
+let sendFates: Answer[]
 const clients: Realtime[] = []
 
 beforeEach(async () => {
@@ -24,11 +27,14 @@ beforeEach(async () => {
     limits: { perAccount: false, perAddress: false },
   })
   fates = []
+  sendFates = []
   http = createServer(async (request, response) => {
     // The session's own requests; the first one opens it.
-    const fate = /\/poll\/\w/.test(request.url ?? '') ? (fates.shift() ?? 'whole') : 'whole'
+    const isOwn = /\/poll\/\w/.test(request.url ?? '')
+    const fate = (isOwn && ((request.method === 'POST' && sendFates.shift()) || fates.shift())) || 'whole'
     if (fate === 'lost') return void request.socket.destroy()
     if (fate === '503') return void response.writeHead(503).end()
+    if (fate === 'too many') return void response.writeHead(429, { 'retry-after': '60' }).end()
     if (fate === 'later') return void response.writeHead(503, { 'retry-after': '9999999' }).end('<html>')
     if (fate === 'whole') return void realtime.handleIncoming(request, response)
     const chunks: Buffer[] = []
@@ -104,6 +110,25 @@ describe('polling', () => {
     await (await connect('b')).channel('room').broadcast('note', { n: 1 })
     await expect.poll(() => heard).toEqual([1])
     expect([fates, gaps]).toEqual([[], 0])
+  })
+
+  it('loses nothing that follows a frame whose answer was lost before the server took no more', async () => {
+    const heard: unknown[] = []
+    const token = await signTestToken(jwtSecret, { sub: 'b' })
+    const other = createRealtime({ driver: memory({ server: realtime }), getToken: () => token })
+    clients.push(other)
+    const listening = other.channel('room')
+    listening.on('note', ({ n }) => heard.push(n))
+    await listening.ready
+    const channel = (await connect('a')).channel('room')
+    const gap = new Promise<void>((resolve) => channel.onGap(resolve))
+    await channel.ready
+    sendFates = ['taken and lost', 'too many']
+    // It was taken, as the other way says before it is sent again.
+    expect(await channel.broadcast('note', { n: 1 })).toEqual({ state: 'sent' })
+    await gap
+    await channel.broadcast('note', { n: 2 })
+    await expect.poll(() => heard).toEqual([1, 2])
   })
 
   it('ends when the server ends it, and comes back', async () => {

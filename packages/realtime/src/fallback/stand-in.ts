@@ -20,8 +20,8 @@ const TOO_LARGE = 413
 const TOO_MANY = 429
 /** Where a server that is asked too often does not say when it takes more. */
 const LATER_MS = 1000
-/** The longest that one waits for its turn. What has to wait for longer is refused. */
-const PATIENCE_MS = 5000
+/** The longest that frames wait for their turn. Where it is longer, the connection ends, and comes back when the server wants it. */
+const PATIENCE_MS = 8000
 /** The longest that one waits because a gateway is in trouble. What it says of another time, it does not know. */
 const GATEWAY_MS = 2000
 /** No server means more than that. */
@@ -86,8 +86,8 @@ export abstract class StandIn {
   #waiting: string[] = []
   #length = 0
   #sending = false
-  /** Until when nothing more is taken, in monotonic milliseconds, and what was said of it. */
-  #busy: readonly [until: number, refused: Refused] | undefined
+  /** The frames that are being sent may have been taken already. */
+  protected mayBeTaken = false
 
   /** `url`: of the WebSocket, `…/websocket?apikey=…`; `path` takes the place of its last part. */
   constructor(url: string, path: string) {
@@ -171,15 +171,15 @@ export abstract class StandIn {
 
   /** A server that takes less at a time gets less; a frame that is too large by itself fails alone, as over a WebSocket. */
   async #deliver(lines: readonly string[]): Promise<void> {
+    this.mayBeTaken = false
     try {
-      const leftMs = (this.#busy?.[0] ?? 0) - performance.now()
-      if (this.#busy && leftMs > 0) return this.#refuseAsTooMany(lines, this.#busy[1].message, leftMs)
       await within(SEND_MS, this.ending.signal, (signal) => this.#postInTurn(lines, signal))
     } catch (error) {
       if (!(error instanceof Refused) || this.readyState !== 1) throw error
-      if (error.isTooMany) {
-        this.#busy = [performance.now() + error.waitMs, error]
-        return this.#refuseAsTooMany(lines, error.message, error.waitMs)
+      if (error.isTooMany && !this.mayBeTaken) {
+        // Whoever waits for an answer hears why; what nobody waits for, such as a leave, is over with the connection.
+        const msc = { code: 'RATE_LIMITED', retryable: true, retry_after_ms: Math.ceil(error.waitMs) }
+        this.#refuse(lines, error.message, msc)
       }
       if (error.status !== TOO_LARGE) throw error
       const half = Math.floor(lines.length / 2)
@@ -187,10 +187,6 @@ export abstract class StandIn {
       await this.#deliver(lines.slice(0, half))
       await this.#deliver(lines.slice(half))
     }
-  }
-
-  #refuseAsTooMany(lines: readonly string[], reason: string, ms: number): void {
-    this.#refuse(lines, reason, { code: 'RATE_LIMITED', retryable: true, retry_after_ms: Math.ceil(ms) })
   }
 
   #refuse(lines: readonly string[], reason: string, msc: Refusal): void {
@@ -202,12 +198,15 @@ export abstract class StandIn {
 
   /** What comes too fast was not taken, and goes again when the server says so, if that is soon. */
   async #postInTurn(lines: readonly string[], signal: AbortSignal): Promise<void> {
-    for (;;) {
+    for (let leftMs = PATIENCE_MS; ;) {
       try {
         return await this.post(lines.join('\n'), lines.length, signal)
       } catch (error) {
-        if (!(error instanceof Refused) || !error.isTooMany || !error.isPassing) throw error
-        await pause(Math.max(error.waitMs, 100), signal)
+        if (!(error instanceof Refused) || !error.isTooMany) throw error
+        const waitMs = Math.max(error.waitMs, 100)
+        leftMs -= waitMs
+        if (leftMs < 0) throw error
+        await pause(waitMs, signal)
         if (signal.aborted) throw error
       }
     }

@@ -20,6 +20,8 @@ export interface FeedInbox {
   sent(id: string): void
   /** How far it has heard; `undefined` before that is known. */
   readonly position: string | undefined
+  /** Where the last catch-up came to, before what had come meanwhile was handed on. */
+  readonly caughtUp: string | undefined
   /**
    * All that came after the last message, and then what has come meanwhile; at first, where the feed is now. When it fails, it
    * goes on from where it came to.
@@ -57,6 +59,7 @@ export function createFeedInbox(
   /** What was heard, once all of the history was; until then `cursor` says how far it was read. */
   let position: Position | undefined
   let cursor: string | undefined
+  let caughtUp: string | undefined
   let early: (readonly [event: string, payload: unknown, meta: unknown])[] | undefined
   let unknown = isLate === true
   const believes = !topic || isFeed(topic.options)
@@ -104,6 +107,9 @@ export function createFeedInbox(
     get position() {
       return position ? String(position) : cursor
     },
+    get caughtUp() {
+      return caughtUp
+    },
     sent: isKnown,
     receive(event, payload, meta) {
       // By its type alone: a function that is called from here as well would be a file of its own, which a page loads first.
@@ -138,6 +144,7 @@ export function createFeedInbox(
         more = page?.more ?? false
       }
       position = Position.of(cursor)
+      caughtUp = cursor
       const waited = early ?? []
       early = undefined
       for (const message of waited) if (!handOn(...message)) missing = true

@@ -43,7 +43,14 @@ export function openHistory(topic: Topic, member: Member, channel: RawChannel, a
   const position = (): string | undefined => furthest(topic, beginning)
   const heard = member.read ? followReading(topic, member, wanted.from, position, beginning) : position
   // The topic may be further than a channel whose beginning is still to come.
-  const get = (): string | undefined => (beginning.isOver ? heard() : beginning.told)
+  let last: readonly [position: string | undefined] | undefined
+  const get = (): string | undefined => (last ? last[0] : beginning.isOver ? heard() : beginning.told)
+  const { leave } = channel
+  channel.leave = () => {
+    // What the topic hears for others it has not heard.
+    last ??= [get()]
+    leave()
+  }
   Object.defineProperty(channel, 'position', { get, enumerable: true })
   if (!beginning.isOver) void begin(topic, member, wanted, beginning).then(() => (beginning.isOver = true))
 }
@@ -100,10 +107,15 @@ function followReading(
   }
   const onLive = (): void => {
     const its = now()
-    if (its.pending === 0 && beginning.isOver) its.told ??= position()
+    // What is still being read came behind that.
+    if (beginning.isOver) its.told ??= its.pending === 0 ? position() : its.own.inbox?.caughtUp
   }
   const tellOf = (place: string | undefined): void => {
-    if (place !== undefined) now().told = place
+    if (place === undefined) return
+    const its = now()
+    const reached = its.told === undefined || isWithinPages(its.told) ? undefined : Position.of(its.told)
+    // Its own place alone says nothing of what was told before it and is of a later transaction.
+    its.told = !reached || reached.take(place) === 'other' ? place : String(reached)
   }
   let { reading: last } = member
   const follow = (next: Promise<unknown>): void => {

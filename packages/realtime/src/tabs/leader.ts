@@ -140,7 +140,7 @@ export function createLeader(driver: RealtimeDriver, tell: (tab: string, answer:
     }
   }
 
-  let reading: Promise<typeof ExactJson> | undefined
+  let reading: Promise<typeof ExactJson | undefined> | undefined
   const answer = async (tab: string, ask: Request): Promise<unknown> => {
     if (ask.do === 'ping') return undefined
     if (ask.do === 'subscribe') return subscribe(tab, ask)
@@ -149,10 +149,13 @@ export function createLeader(driver: RealtimeDriver, tell: (tab: string, answer:
     if (!member) throw new DriverError(driver.name, 'The subscription was lost.', { retryable: true })
     const { shared } = member
     const { json } = ask as { readonly json?: string }
-    if (json !== undefined) reading ??= import('../base/exact-json.ts')
+    // What can not be loaded is asked for anew the next time.
+    if (json !== undefined) reading ??= import('../base/exact-json.ts').catch(() => (reading = undefined))
     const live = await shared.joining
     // Whoever asks later waits for it too, and so overtakes nobody.
     const code = await reading
+    if (json !== undefined && !code)
+      throw new DriverError(driver.name, 'A file of the page could not be loaded.', { retryable: true })
     /** With all digits of its numbers, which no tab could hand on to another as they are. */
     const exact = json === undefined ? ask : { ...ask, ...(code?.readExactly(json) as object) }
     if (ask.do === 'token') return live.setToken(ask.token)

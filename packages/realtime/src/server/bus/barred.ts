@@ -12,16 +12,16 @@ export interface Barred {
 /** Entries in one piece. */
 const AT_ONCE = 200
 
-/** All of them, in pieces, each made when it is to be sent. */
+/** All of now, in pieces, each made when it is to be sent: what is heard meanwhile is told by whoever said it. */
 export function* barredPieces({ revocations, bans }: Barred): Generator<string> {
   let entries: object[] = []
-  for (const [revoked, at] of revocations.all()) {
+  for (const [revoked, at] of [...revocations.all()]) {
     entries.push({ revoked, at })
     if (entries.length < AT_ONCE) continue
     yield JSON.stringify({ kind: 'barred', entries })
     entries = []
   }
-  for (const [kicked, leftMs, id] of bans.all()) {
+  for (const [kicked, leftMs, id] of [...bans.all()]) {
     // JSON has no Infinity.
     entries.push({ kicked, leftMs: leftMs === Infinity ? 'forever' : leftMs, id })
     if (entries.length < AT_ONCE) continue

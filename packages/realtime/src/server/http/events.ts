@@ -10,7 +10,7 @@ import type { Call, OpenCall } from './handle-http.ts'
 import { CHANNEL } from '../../phoenix/channel-prefix.ts'
 import type { Membership } from '../rooms/rooms.ts'
 import type { Runtime } from '../runtime.ts'
-import { keptTopics, type KeptTopic } from './kept-topics.ts'
+import { createTurns, keptTopics, type KeptTopic } from './kept-topics.ts'
 import { MAX_KEPT, servePlainStream } from './plain-stream.ts'
 import { REMOVED_TEXT } from '../session/refusal.ts'
 import { isFeedTopic, type SessionContext } from '../session/context.ts'
@@ -55,6 +55,7 @@ export function createEvents(context: EventsContext): Events {
   const { clients, admission } = context
   const { rooms, feeds, history, runtime, ask, bans, departures } = context.session
   const sessions = new Map<string, Client>()
+  const inTurn = createTurns()
 
   const openStream = (claims: Claims, format: Format, place: Place): Opened => {
     const { transport, stream, drained } = createStream(format, context.keepAliveMs, runtime, () => client.gone())
@@ -114,7 +115,7 @@ export function createEvents(context: EventsContext): Events {
         topics,
         (topic) => isPrivate(topic, url),
         rewind === undefined ? undefined : Number(rewind),
-        { feeds, history },
+        { feeds, history, inTurn },
       )
       if (kept.length > MAX_KEPT)
         return fail(422, `At most ${MAX_KEPT} feeds and channels with a history fit into a stream`)

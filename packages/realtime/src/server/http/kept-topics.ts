@@ -36,12 +36,43 @@ export function keptTopics(
   topics: readonly string[],
   isPrivate: (topic: string) => boolean,
   rewind: number | undefined,
-  { feeds, history }: { readonly feeds: FeedSource | undefined; readonly history?: History | undefined },
+  {
+    feeds,
+    history,
+    inTurn,
+  }: { readonly feeds: FeedSource | undefined; readonly history?: History | undefined; readonly inTurn: InTurn },
 ): readonly KeptTopic[] {
-  return topics.flatMap((topic): readonly KeptTopic[] => {
+  const all = topics.flatMap((topic): readonly KeptTopic[] => {
     if (isFeedTopic(topic)) return feeds ? [feedTopic(topic, feeds)] : []
     return history?.keeps(topic, isPrivate(topic)) ? [channelTopic(topic, isPrivate(topic), rewind, history)] : []
   })
+  return all.map(({ since, latest, ...each }) => ({
+    ...each,
+    since: (after) => inTurn(() => since(after)),
+    ...(latest && { latest: () => inTurn(latest) }),
+  }))
+}
+
+export type InTurn = <T>(read: () => Promise<T>) => Promise<T>
+
+/** So many of all streams may read at a time: after a gap all of them do, and what is asked at once is late for all. */
+const READ_AT_ONCE = 8
+
+export function createTurns(): InTurn {
+  let reading = 0
+  const waiting: (() => void)[] = []
+  return async (read) => {
+    if (reading >= READ_AT_ONCE) await new Promise<void>((resolve) => waiting.push(resolve))
+    else reading += 1
+    try {
+      return await read()
+    } finally {
+      // The next one takes its place.
+      const next = waiting.shift()
+      if (next) next()
+      else reading -= 1
+    }
+  }
 }
 
 function feedTopic(topic: string, feeds: FeedSource): KeptTopic {

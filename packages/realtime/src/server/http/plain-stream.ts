@@ -2,7 +2,7 @@ import { CHANNEL } from '../../phoenix/channel-prefix.ts'
 import { Position, isCursor, withinPage } from '../../feed/position.ts'
 import type { Connection, Transport } from '../entrance/connection.ts'
 import type { Runtime } from '../runtime.ts'
-import type { EventHeader } from '../wire/format.ts'
+import { isClosing, type EventHeader } from '../wire/format.ts'
 import type { KeptTopic } from './kept-topics.ts'
 import { inOrder, readId, tagOf, writeId } from './stream-id.ts'
 
@@ -72,7 +72,8 @@ export function servePlainStream(options: PlainStreamOptions): void {
   }
   connection.sendRaw = (data) => {
     if (typeof data !== 'string' || data === '') return
-    if (!reading) return handOn(data)
+    // Nothing more is read for a topic that is closed, and the stream may end with it.
+    if (!reading || isClosing(data)) return handOn(data)
     waiting.push(data)
     waitingLength += data.length
     // It comes back, and goes on from where it was.

@@ -1,5 +1,6 @@
 import { formatFrame, type Frame, type ProtocolVersion } from '../../phoenix/frames.ts'
 import type { ActionMeta, KeptMeta } from '../../history/types.ts'
+import { FEED } from '../../feed/feed-topic.ts'
 import { CHANNEL } from '../../phoenix/channel-prefix.ts'
 import { eventBlock } from './event-block.ts'
 import { unstampedText } from './stamp-text.ts'
@@ -53,9 +54,11 @@ export interface EventHeader {
 function broadcastEvent(topic: string, event: string, payload: string, meta?: KeptMeta | ActionMeta): string {
   const { stamp, text } = unstampedText(payload)
   // What the server says of a message that is kept goes before what its sender wrote.
+  // Of a feed's rows the stamp is the database's, and in any other topic whoever sends can write one.
+  const believed = topic.startsWith(FEED) ? stamp : {}
   const header: EventHeader = meta
     ? { topic, cursor: meta.cursor }
-    : { topic, cursor: stamp.cursor, ...(stamp.more === true && { more: true }) }
+    : { topic, cursor: believed.cursor, ...(believed.more === true && { more: true }) }
   return `${JSON.stringify(header)}\n${eventBlock(topic, event, text, meta)}`
 }
 
@@ -69,3 +72,6 @@ function endingEvent({ topic, event }: Frame): string {
   const header: EventHeader = kind === 'gap' ? { topic: name, more: true } : {}
   return kind ? `${JSON.stringify(header)}\nevent: ${kind}\ndata: ${JSON.stringify({ topic: name })}\n\n` : ''
 }
+
+/** Does a message of a plain stream, with its header, say that a topic was closed? */
+export const isClosing = (data: string): boolean => data.startsWith('{}\nevent: closed\n')
