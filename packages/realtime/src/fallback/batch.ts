@@ -15,7 +15,6 @@ export function batchSize(waiting: readonly string[]): number {
 /** What a server says of a refusal, for programs. */
 export interface Refusal {
   readonly code: string
-  readonly retryable?: boolean
   readonly retry_after_ms?: number
 }
 

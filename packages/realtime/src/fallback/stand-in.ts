@@ -178,7 +178,7 @@ export abstract class StandIn {
       if (!(error instanceof Refused) || this.readyState !== 1) throw error
       if (error.isTooMany && !this.mayBeTaken) {
         // Whoever waits for an answer hears why; what nobody waits for, such as a leave, is over with the connection.
-        const msc = { code: 'RATE_LIMITED', retryable: true, retry_after_ms: Math.ceil(error.waitMs) }
+        const msc = { code: 'RATE_LIMITED', retry_after_ms: Math.ceil(error.waitMs) }
         this.#refuse(lines, error.message, msc)
       }
       if (error.status !== TOO_LARGE) throw error

@@ -15,12 +15,14 @@ const AT_ONCE = 200
 /** All of now, in pieces, each made when it is to be sent: what is heard meanwhile is told by whoever said it. */
 export function* barredPieces({ revocations, bans }: Barred): Generator<string> {
   let entries: object[] = []
+  // oxlint-disable-next-line unicorn/no-useless-spread -- they change meanwhile
   for (const [revoked, at] of [...revocations.all()]) {
     entries.push({ revoked, at })
     if (entries.length < AT_ONCE) continue
     yield JSON.stringify({ kind: 'barred', entries })
     entries = []
   }
+  // oxlint-disable-next-line unicorn/no-useless-spread -- they change meanwhile
   for (const [kicked, leftMs, id] of [...bans.all()]) {
     // JSON has no Infinity.
     entries.push({ kicked, leftMs: leftMs === Infinity ? 'forever' : leftMs, id })
