@@ -74,8 +74,8 @@ export function createRevocations(most: number, { clock, report }: Runtime): Rev
       // not take back what was said since.
       const before = revoked.get(key) ?? -Infinity
       const until = Math.min(at ?? now, now + AHEAD_MS)
-      // It stays where it is: two servers that tell each other all of them would tell it again and again.
-      if (until <= before) return false
+      // What is heard again stays where it is: two servers that tell each other all of them would tell it again and again.
+      if (until < before || (until === before && at !== undefined)) return false
       revoked.delete(key)
       revoked.set(key, until)
       prune(now)

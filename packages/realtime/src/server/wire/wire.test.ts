@@ -72,8 +72,8 @@ describe('what a client sent', () => {
 })
 
 describe('a broadcast as text', () => {
-  const events = (payload: object, event = 'e'): string =>
-    formatBroadcast('t', event, JSON.stringify(payload), undefined, 'events')
+  const events = (payload: object, event = 'e', topic = 'feed:t:a'): string =>
+    formatBroadcast(topic, event, JSON.stringify(payload), undefined, 'events')
 
   it('reads as it was written, in every version', () => {
     fc.assert(
@@ -117,13 +117,18 @@ describe('a broadcast as text', () => {
   })
 
   it('adds no field and no message to an event stream, whatever its stamp says', () => {
-    const body = (payload: string): string => `data: {"topic":"t","event":"e","payload":${payload}}\n\n`
+    const body = (payload: string): string => `data: {"topic":"feed:t:a","event":"e","payload":${payload}}\n\n`
     // What the stream itself has to know is one line of JSON, which does not go out.
-    expect(events({ n: 1, _msc: { id: 'i1', cursor: 'e:7' } })).toBe(`{"topic":"t","cursor":"e:7"}\n${body('{"n":1}')}`)
+    expect(events({ n: 1, _msc: { id: 'i1', cursor: 'e:7' } })).toBe(
+      `{"topic":"feed:t:a","cursor":"e:7"}\n${body('{"n":1}')}`,
+    )
     const forged = events({ _msc: { id: 'a\ndata: forged\n\n', cursor: 'b\n\ndata: forged' } })
     expect(forged.slice(forged.indexOf('\n') + 1)).toBe(body('{}'))
-    expect(events({ _msc: 'text' })).toBe(`{"topic":"t"}\n${body('{}')}`)
-    expect(events({ _msc: { more: true } })).toBe(`{"topic":"t","more":true}\n${body('{}')}`)
+    expect(events({ _msc: 'text' })).toBe(`{"topic":"feed:t:a"}\n${body('{}')}`)
+    expect(events({ _msc: { more: true } })).toBe(`{"topic":"feed:t:a","more":true}\n${body('{}')}`)
+    // In any other topic whoever sends can write one.
+    const own = events({ _msc: { cursor: 'e:7', more: true } }, 'e', 'room:1')
+    expect(own.slice(0, own.indexOf('\n'))).toBe('{"topic":"room:1"}')
   })
 })
 
