@@ -144,7 +144,7 @@ function describe(node, fields, message, isRetryable, parents, { module, calls, 
   const read = (given) => {
     const known = new Map([...constants, ...locals, ...given])
     const texts = textsOf(message, known)
-    // What the caller of a function that makes the error adds to it.
+    // A function that makes the error may be given more of its fields by its caller.
     const adding = (fields.spread ?? [])
       .map((each) => known.get(each))
       .find((each) => each?.type === 'ObjectExpression')

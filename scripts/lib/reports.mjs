@@ -24,7 +24,7 @@ export function playwrightCounts(report) {
   return { passed: expected + flaky, failed: unexpected + (report.errors?.length ?? 0), skipped }
 }
 
-/** What failed by a vitest JSON report: the file, the test, and the first line of why. @returns {string[]} */
+/** Reads the failures of a vitest JSON report: the file, the test, and the first line of why. @returns {string[]} */
 export function vitestFailures(report) {
   return (report.testResults ?? []).flatMap(({ name, status, message, assertionResults = [] }) => {
     if (status === 'failed' && assertionResults.length === 0) return [`${name}: ${firstLine(message)}`]
@@ -34,7 +34,7 @@ export function vitestFailures(report) {
   })
 }
 
-/** What failed by a Playwright JSON report. @returns {string[]} */
+/** Reads the failures of a Playwright JSON report, in the same form. @returns {string[]} */
 export function playwrightFailures(report) {
   const inSuite = ({ specs = [], suites = [] }) => [
     ...specs
@@ -60,7 +60,7 @@ export function readReport(path, count) {
   }
 }
 
-/** Reads what failed by a report; nothing where there is none. @returns {string[]} */
+/** Reads the failures of a report file; none where there is no such file. @returns {string[]} */
 export function readFailures(path, failuresOf) {
   try {
     return failuresOf(JSON.parse(readFileSync(path, 'utf8')))

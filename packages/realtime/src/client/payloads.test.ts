@@ -86,6 +86,17 @@ describe('any JSON', () => {
     ])
   })
 
+  it('is handed on also where a stranger says nothing sensible of its id', async () => {
+    const channel = client.channel('room')
+    const heard: unknown[] = []
+    channel.on('note', ({ n }) => heard.push(n))
+    await channel.ready
+    const id: unknown = JSON.parse(`${'['.repeat(20_000)}${']'.repeat(20_000)}`)
+    for (const n of [1, 2]) fake.push('room', 'note', { n, _msc: { id } })
+    fake.push('room', 'note', { n: 3, _msc: { id: { toString: 1 } } })
+    expect(heard).toEqual([1, 2, 3])
+  })
+
   it('is as it was when it was sent, whatever becomes of the object or the bytes', async () => {
     const bytes: unknown[] = []
     extra.sendBytes = async (_event, sending) => void bytes.push([...sending])
@@ -170,6 +181,7 @@ describe('any JSON', () => {
   it.each([
     ['nothing', undefined],
     ['a function', () => undefined],
+    ['a symbol', Symbol('nothing')],
     ['what says that it is nothing', { toJSON: () => undefined }],
   ])('is not %s, which is refused', async (_what, payload) => {
     const channel = client.channel('room')

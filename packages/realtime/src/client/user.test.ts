@@ -392,6 +392,17 @@ describe('refreshToken', () => {
     expect(joins().at(-1)).toBe(tokens.bo)
   })
 
+  it('is no loop where each call comes after a rest, though `getToken` never answers', async () => {
+    connect({ getToken: () => new Promise<never>(() => undefined) })
+    const codes = new Set<unknown>()
+    for (let n = 0; n < 130; n++) {
+      client.refreshToken().catch(({ code }: { code?: unknown }) => codes.add(code))
+      await clock.advance(5000)
+    }
+    for (let passed = 0; passed < 20; passed++) await clock.advance(1000)
+    expect([...codes]).toEqual(['DEADLINE_EXCEEDED'])
+  })
+
   it('resolves without tokens, and rejects once the client is closed', async () => {
     const { getToken: _none, ...options } = { driver: fake.driver, clock, getToken: undefined }
     client = createRealtime(options)
