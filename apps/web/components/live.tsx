@@ -4,11 +4,12 @@ import { trackEvent } from '@msc/analytics/browser'
 import { getDefaultRealtime, initRealtime, subscribeToReleases } from '@msc/realtime'
 import { useNotifications } from '@msc/realtime/react'
 import { useRouter } from 'next/navigation'
-import { useEffect, useState, useSyncExternalStore } from 'react'
+import { useEffect, useMemo, useState, useSyncExternalStore } from 'react'
 import { createPortal } from 'react-dom'
 import { api } from '@/lib/api-client'
 import type { NotificationRow } from '@/lib/notifications'
 import type { PublicConfig } from '@/lib/public-config'
+import { createReloading } from './reloading.ts'
 
 /** Keeps the page up to date with changes made elsewhere, and announces notifications. */
 export function Live({
@@ -21,6 +22,11 @@ export function Live({
   initialUnread: number
 }) {
   const router = useRouter()
+  // The server has the current data: it renders the page again.
+  const reloading = useMemo(
+    () => createReloading(() => router.refresh(), { isHidden: () => document.hidden }),
+    [router],
+  )
   const [live, setLive] = useState(false)
   // False on the server and during hydration, when there is no body to put the announcement into.
   const mounted = useSyncExternalStore(
@@ -39,21 +45,20 @@ export function Live({
       getToken,
     })
     const stopStatus = getDefaultRealtime().onStatus((status) => setLive(status === 'connected'))
-    // The server has the current data: it renders again, once for a burst of changes.
-    let pending: ReturnType<typeof setTimeout> | undefined
-    const reload = (): void => {
-      pending ??= setTimeout(() => {
-        pending = undefined
-        router.refresh()
-      }, 50)
-    }
-    const stop = subscribeToReleases(userId, reload, reload)
+    const stop = subscribeToReleases(userId, reloading.request, reloading.request)
     return () => {
-      clearTimeout(pending)
       stopStatus()
       stop()
     }
-  }, [url, anonKey, userId, router])
+  }, [url, anonKey, userId, reloading])
+
+  useEffect(() => {
+    document.addEventListener('visibilitychange', reloading.look)
+    return () => {
+      document.removeEventListener('visibilitychange', reloading.look)
+      reloading.stop()
+    }
+  }, [reloading])
 
   // Must follow the effect above, which makes the client that this hook uses.
   const notifications = useNotifications<NotificationRow>({
@@ -62,7 +67,7 @@ export function Live({
     isRead,
     onNew(row) {
       setToast(row)
-      router.refresh()
+      reloading.request()
       // Recorded in the trace of the change that caused the notification, which is the current one here.
       trackEvent('notification_shown', { notification_id: row.id })
     },

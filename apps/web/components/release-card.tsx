@@ -8,6 +8,8 @@ export function ReleaseList({ releases }: { releases: readonly ListedRelease[] }
         <li key={release.id}>
           <Link
             href={`/releases/${release.id}`}
+            // A list changes while it is seen, and would ask each time for all the pages that it leads to.
+            prefetch={false}
             className="flex items-center gap-4 p-4 transition-colors first:rounded-t-xl hover:bg-stone-50 dark:hover:bg-stone-800/50"
           >
             <Cover title={release.title} />

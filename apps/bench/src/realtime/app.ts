@@ -81,11 +81,13 @@ function listen(tab: Page): Promise<void> {
       ): void
     }
     const page = globalThis as unknown as Record<symbol, Client> & { heard: number[] }
+    const client = page[Symbol.for('@msc/realtime@1')]
+    if (!client) throw new Error('The page has no client.')
     page.heard = []
     const response = await fetch('/api/realtime/token', { method: 'POST' })
     const { token } = (await response.json()) as { token: string }
     const { sub } = JSON.parse(atob(token.split('.')[1] ?? '')) as { sub: string }
-    page[Symbol.for('@msc/realtime')]?.feed('releases', sub, ({ type, data }) => {
+    client.feed('releases', sub, ({ type, data }) => {
       if (type === 'INSERT') page.heard.push(performance.timeOrigin + performance.now() - Date.parse(data.created_at))
     })
   }, undefined)
