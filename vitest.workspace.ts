@@ -47,7 +47,10 @@ export default defineConfig({
         extends: true as const,
         test: { name, root: `packages/${name}`, include: ['src/**/*.test.{ts,tsx}'] },
       })),
-      { extends: true as const, test: { name: 'web', root: 'apps/web', include: ['{components,lib,server}/**/*.test.ts'] } },
+      {
+        extends: true as const,
+        test: { name: 'web', root: 'apps/web', include: ['{components,lib,server}/**/*.test.ts'] },
+      },
       { extends: true as const, test: { name: 'scripts', root: 'scripts', include: ['**/*.test.mjs'] } },
     ],
     testTimeout: 20_000,
