@@ -2,7 +2,12 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import { feedSource } from '../../feed/source.ts'
 import { databases, type TestDatabase } from '../../testing/test-database.ts'
 import { signTestToken } from '../../testing/tokens.ts'
+import type { Connection, Transport } from '../entrance/connection.ts'
 import { startRealtimeServer, type StandaloneServer } from '../index.ts'
+import type { Runtime } from '../runtime.ts'
+import { format, formatBroadcast } from '../wire/format.ts'
+import type { KeptTopic } from './kept-topics.ts'
+import { servePlainStream } from './plain-stream.ts'
 
 const secret = 'a-secret-for-tests-that-is-long-enough-0123'
 const upTo = (last: number, from = 1): number[] => Array.from({ length: last - from + 1 }, (_, n) => n + from)
@@ -271,4 +276,34 @@ describe.each(stores)('a plain event stream of channels that are kept in %s', (_
       expect(second.kinds('gap')).toEqual([])
     }, 30_000)
   }
+})
+
+describe('a plain event stream that reads', () => {
+  it('is told at once that a topic was closed, and keeps what is live until it has read', async () => {
+    const told: string[] = []
+    let answer!: (page: Awaited<ReturnType<KeptTopic['since']>>) => void
+    const page = new Promise<Awaited<ReturnType<KeptTopic['since']>>>((resolve) => (answer = resolve))
+    const connection = {
+      gone: false,
+      memberships: new Map([['realtime:room:1', {}]]),
+      terminate: () => undefined,
+      sendRaw: (data: string) => told.push(data),
+    } as unknown as Connection
+    servePlainStream({
+      connection,
+      transport: { send: (data: string) => told.push(data) } as unknown as Transport,
+      kept: [{ topic: 'room:1', private: false, since: () => page }],
+      lastEventId: null,
+      drained: () => Promise.resolve(),
+      runtime: {} as Runtime,
+    })
+    connection.sendRaw(formatBroadcast('room:1', 'note', '{"n":1}', undefined, 'events'))
+    connection.sendRaw(
+      format({ joinRef: null, ref: null, topic: 'realtime:other', event: 'phx_close', payload: {} }, 'events'),
+    )
+    expect(told).toEqual(['event: closed\ndata: {"topic":"other"}\n\n'])
+    answer({ gap: false, more: false, cursor: '1', events: [] })
+    await expect.poll(() => told.length).toBe(3)
+    expect(told[2]).toContain('"payload":{"n":1}')
+  })
 })
