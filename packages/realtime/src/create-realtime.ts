@@ -141,8 +141,8 @@ export interface Channel<Events extends EventSchemas = AnyEvents> {
    */
   onReady(handler: (ready: boolean) => void): () => void
   /**
-   * Called when it can not be joined: refused, not answered, no token. It is tried again, more and more rarely. And when the
-   * server refuses a state that was tracked: that is not tried again.
+   * Called when it can not be joined: refused, not answered, no token. And when the server refuses a state that was tracked,
+   * after an interruption as well. Both are tried again, more and more rarely, but a state that is refused for good.
    */
   onError(handler: (error: Error) => void): () => void
   /**
@@ -197,7 +197,8 @@ export interface Channel<Events extends EventSchemas = AnyEvents> {
   readonly position?: string | undefined
   /**
    * Shows this client to the others, also after each interruption, until it is taken back or left, or the user changes. Where
-   * several subscribers of a topic do, the last one counts. A state that the server refuses for good is not shown again.
+   * several subscribers of a topic do, the last one counts. One that can't be shown now, as in a room that is full, is tried
+   * again until it is, also where this has rejected; one that the server refuses for good is not shown again.
    *
    * @throws As `broadcast`; also `REALTIME_PAYLOAD_INVALID` for what is no object.
    */

@@ -54,7 +54,7 @@ export interface Presence extends Tracking<Member> {
 /** What is done with a live subscription. */
 type Use = (subscription: Subscription, signal: AbortSignal) => unknown
 /** The user's membership of the topic. */
-type Own = Pick<Membership, 'state' | 'tracking' | 'live' | 'report' | 'inTime' | 'inbox'>
+type Own = Pick<Membership, 'state' | 'tracking' | 'live' | 'report' | 'inTime' | 'inbox' | 'signal'>
 type Prepare = (topic: Place, own: Own, member: Member, args: readonly unknown[]) => Use
 /** The topic. */
 interface Place extends CountedTopic {
@@ -103,9 +103,8 @@ const operations: Readonly<Record<Exclude<Operation, 'onOccupancy'>, Prepare>> =
     const { name, refusal: refuse } = tools
     // It has left meanwhile, and would be shown for good.
     if (!members.has(member)) throw refuse(`${name} was left.`, 'REALTIME_LEFT')
-    const tracking = (own.tracking ??= createPresence(own, refuse))
-    const state = stateOf(given, tools)
-    tracking.say(member, state)
+    const tracking = (own.tracking ??= createPresence(own, tools))
+    const state = tracking.say(member, stateOf(given, tools))
     // A join tells it by itself; then there is nothing to tell any more.
     return (subscription, signal) => tracking.tell(subscription, signal, state)
   },
@@ -126,26 +125,66 @@ function acting(action: MessageActionName): Prepare {
   }
 }
 
-function createPresence(own: Own, refuse: typeof refusal): Presence {
+function createPresence(own: Own, { refusal: refuse, clock, retryMs }: SendingTools): Presence {
   const tracking = createTracking<Member>({
     onRefused: own.report,
     check: (next, limits) => assertFits(refuse, next, limits?.presenceBytes),
+    isSame: (one, other) => JSON.stringify(one) === JSON.stringify(other),
   })
+  let latest: object | undefined
+  /** Changes with each time that it is told, upon which another try of before is not needed any more. */
+  let turn = {}
+  let attempt = 0
+  let cancel = (): void => {}
+  /** What was refused for now, and until when the server wants to hear nothing of it. */
+  let refused: { readonly state: object | undefined; readonly until: number; readonly reason: unknown } | undefined
+  own.signal.addEventListener('abort', () => cancel(), { once: true })
+
+  /** It goes on to count. A subscription that is lost meanwhile is not told: the next join tells its own. */
+  const tellLater = (reason: unknown): void => {
+    if (own.signal.aborted) return
+    const mine = turn
+    const retryAfterMs = (reason as { retryAfterMs?: number } | undefined)?.retryAfterMs ?? 0
+    refused = { state: latest, until: clock.monotonic() + retryAfterMs, reason }
+    const again = (subscription: Subscription): unknown => mine === turn && join(subscription)
+    const waitMs = retryMs(attempt++, undefined) + retryAfterMs
+    cancel = clock.setTimeout(() => void own.live.then(again, () => undefined), waitMs)
+  }
+  const tell: Presence['tell'] = async (subscription, signal, state) => {
+    // The same once more, as a hook says it when it is live.
+    if (state && state === refused?.state && clock.monotonic() < refused.until) throw refused.reason
+    cancel()
+    refused = undefined
+    const mine = (turn = {})
+    try {
+      await tracking.tell(subscription, signal, state)
+      attempt = 0
+    } catch (error) {
+      // Whoever has told it since knows better.
+      if (mine === turn && isPassing(error)) tellLater(error)
+      throw error
+    }
+  }
   const join = (subscription: Subscription): Promise<void> =>
     own
-      .inTime('presence', (signal) => tracking.tell(subscription, signal))
+      .inTime('presence', (signal) => tell(subscription, signal))
       // A refusal for good has been reported already.
       .catch((error: unknown) => {
-        if ((error as { retryable?: unknown } | undefined)?.retryable !== false) own.report(error)
+        if (isPassing(error)) own.report(error)
       })
   return {
-    ...tracking,
+    unsay: tracking.unsay,
+    say: (member, state) => (latest = tracking.say(member, state)),
+    tell,
     join,
     forget(member) {
       if (tracking.unsay(member) && own.state === 'connected') void own.live.then(join, () => undefined)
     },
   }
 }
+
+/** Is it worth another try? */
+const isPassing = (error: unknown): boolean => (error as { retryable?: unknown } | undefined)?.retryable !== false
 
 /**
  * Does what a channel asks for as soon as there is a subscription. The signal ends with the time for it, or the user's stay.

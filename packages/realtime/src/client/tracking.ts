@@ -2,7 +2,8 @@ import type { Subscription, SubscriptionLimits } from '../driver.ts'
 
 /** What the subscribers of one topic say of this client: the last one counts, and the one before it when that has left. */
 export interface Tracking<Owner> {
-  say(owner: Owner, state: object): void
+  /** Returns what stands for it from now on: where it says the same as before, the state of before. */
+  say(owner: Owner, state: object): object
   /** Says nothing any more. False when it had not. */
   unsay(owner: Owner): boolean
   /**
@@ -21,11 +22,13 @@ export interface Tracking<Owner> {
 export interface TrackingOptions {
   /** Throws for a state that the server would refuse. */
   readonly check?: (state: object, limits: SubscriptionLimits | undefined) => void
+  /** Do two states say the same? Default: each is another. */
+  readonly isSame?: (one: object, other: object) => boolean
   /** Told once of each refusal for good. */
   readonly onRefused?: (error: Error) => void
 }
 
-export function createTracking<Owner>({ check, onRefused }: TrackingOptions = {}): Tracking<Owner> {
+export function createTracking<Owner>({ check, isSame, onRefused }: TrackingOptions = {}): Tracking<Owner> {
   const said = new Map<Owner, object>()
   const refused = new WeakMap<object, Error>()
   let current: object | undefined
@@ -33,9 +36,12 @@ export function createTracking<Owner>({ check, onRefused }: TrackingOptions = {}
   let telling: Promise<void> = Promise.resolve()
   return {
     say(owner, state) {
-      refused.delete(state)
+      const before = said.get(owner)
+      const own = before && isSame?.(before, state) ? before : state
+      refused.delete(own)
       said.delete(owner)
-      said.set(owner, state)
+      said.set(owner, own)
+      return own
     },
     unsay: (owner) => said.delete(owner),
     tell(subscription, signal, own) {
@@ -45,6 +51,7 @@ export function createTracking<Owner>({ check, onRefused }: TrackingOptions = {}
         telling = Promise.resolve()
       }
       const run = async (): Promise<void> => {
+        let failure: Error | undefined
         for (;;) {
           const next = [...said.values()].at(-1)
           if (subscription !== current || next === told) break
@@ -53,16 +60,17 @@ export function createTracking<Owner>({ check, onRefused }: TrackingOptions = {}
             await (next ? subscription.track(next, signal) : subscription.untrack(signal))
           } catch (error) {
             // An end of the call says nothing about the state.
-            if (next && !signal.aborted && (error as { retryable?: unknown } | undefined)?.retryable === false) {
-              refused.set(next, error as Error)
-              onRefused?.(error as Error)
-              for (const [owner, state] of said) if (state === next) said.delete(owner)
-            }
-            throw error
+            if (!next || signal.aborted || (error as { retryable?: unknown } | undefined)?.retryable !== false)
+              throw error
+            refused.set(next, (failure = error as Error))
+            onRefused?.(failure)
+            for (const [owner, state] of said) if (state === next) said.delete(owner)
+            // The one before it counts again, which a new subscription does not know.
+            continue
           }
           if (subscription === current) told = next
         }
-        const refusal = own && refused.get(own)
+        const refusal = own ? refused.get(own) : failure
         if (refusal) throw refusal
       }
       // One after the other: what is said later must not be overtaken.
