@@ -78,7 +78,12 @@ export function ask(tools: UserTools, anew = false): Promise<void> {
       user.token = token
       const before = user.identity
       user.identity = identityOf(token)
-      if (before !== undefined && before !== user.identity) changeUser(tools, before)
+      if (before === undefined)
+        void import('../outbox/outbox.ts').then(
+          ({ lookAt }) => lookAt(tools),
+          () => undefined,
+        )
+      else if (before !== user.identity) changeUser(tools, before)
     },
     (error: Error) => {
       if (user.latest !== own) return user.latest
@@ -126,6 +131,10 @@ export async function renew(
   membership: Membership,
   signal: AbortSignal,
 ): Promise<void> {
+  const options = [...tools.topics.values()].find((topic) => topic.membership === membership)?.options
+  const sending =
+    options && import('../outbox/outbox.ts').then(({ sendKept }) => sendKept(tools, options, membership, signal))
+  sending?.catch((error: unknown) => membership.report(error))
   if (!token) return
   // It came while the topic was being joined with the one before.
   const { token: latest = token } = tools.user
@@ -134,10 +143,6 @@ export async function renew(
     await membership.inTime('getToken', () => ask(tools))
     return tools.user.token
   }
-  const options = [...tools.topics.values()].find((topic) => topic.membership === membership)?.options
-  const sending =
-    options && import('../outbox/outbox.ts').then(({ sendKept }) => sendKept(tools, options, membership, signal))
-  sending?.catch((error: unknown) => membership.report(error))
   keepRenewed(latest, { clock: tools.clock, getToken, onToken: membership.setToken, signal })
 }
 

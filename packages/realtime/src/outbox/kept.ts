@@ -35,13 +35,13 @@ const prefixOf = (backend: string): string => `${PREFIX}${hash128(backend)}:`
 const FILED = /^[\da-f]{32}:[\da-f]{32}:/
 
 /**
- * Removes what another account has kept for the backend, now that this one is known to be here. Who uses another backend is not
- * known: of what is kept for that goes what is too old.
+ * Removes what another account has kept for the backend, now that this one is known to be here, or nobody. Who uses another backend
+ * is not known: of what is kept for that goes what is too old.
  */
-export function tidy(store: OutboxStore, place: string, backend: string, now: number): void {
+export function tidy(store: OutboxStore, place: string | undefined, backend: string, now: number): void {
   const here = prefixOf(backend)
   for (const key of keysFrom(store, PREFIX)) {
-    if (key.startsWith(place)) continue
+    if (place !== undefined && key.startsWith(place)) continue
     const isElsewhere = !key.startsWith(here) && FILED.test(key.slice(PREFIX.length))
     if (!isElsewhere || isOver(read(store.getItem(key) ?? ''), now)) store.removeItem(key)
   }

@@ -276,6 +276,38 @@ describe('what is kept', () => {
     expect([texts(fake), store.items.size]).toEqual([[], 0])
   })
 
+  it.each(['now', 'a day later'])(
+    'can not be read any more by a page of nobody, who may join nothing, %s',
+    async (when) => {
+      await keepAway('of ana', tokens.ana)
+      if (when !== 'now') vi.spyOn(Date, 'now').mockReturnValue(Date.now() + 25 * 60 * 60 * 1000)
+      token = undefined
+      open(of('one')).channel('room')
+      await expect.poll(() => store.items.size).toBe(0)
+      vi.restoreAllMocks()
+    },
+  )
+
+  it.each<[string, () => string | Promise<string>]>([
+    ['fails', () => Promise.reject(new Error('away'))],
+    ['has not answered', () => new Promise<never>(() => {})],
+    ['answers as a proxy does', () => '<html>away</html>'],
+  ])('stays while `getToken` %s, which says nothing of the user', async (_how, getToken) => {
+    await keepAway('of ana', tokens.ana)
+    await Promise.all(clients.splice(0).map((client) => client.close()))
+    fake = createFakeRealtime()
+    const asked = vi.fn(getToken)
+    const client = open({ ...of('one'), getToken: asked })
+    client.channel('room')
+    await expect.poll(() => asked.mock.calls.length).toBeGreaterThan(0)
+    // The channel is joined, refused or waits: by then what is kept would have been looked at.
+    await new Promise((resolve) => setTimeout(resolve, 50))
+    await client.close()
+    expect([...store.items].join(' ')).toContain('of ana')
+    await visit(tokens.ana)
+    expect(texts(fake)).toEqual(['of ana'])
+  })
+
   it('is sent as its account, whose session is another one by now, and in the order of before', async () => {
     const [first, second] = [await sign('ana', 's1'), await sign('ana', 's2')]
     const client = await keepAway('the first', first)

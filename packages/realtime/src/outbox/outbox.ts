@@ -71,10 +71,17 @@ const backendOf = ({ driver }: OutboxTools): string => driver.backend ?? driver.
 /** Where the messages of whoever is here now are. */
 const placeNow = (tools: OutboxTools): string | undefined => placeOf(tools.user.identity, backendOf(tools))
 
-/** Never throws: a store that can't be read now has nothing to be sent either. */
-function lookAt(tools: OutboxTools, store: OutboxStore, place: string): void {
+/**
+ * Removes what is not of whoever is here, as soon as that is known: nobody is somebody else too. Never throws: a store that can't be
+ * read now has nothing to be sent either.
+ */
+export function lookAt(tools: OutboxTools): void {
+  const { identity, token, hasToken } = tools.user
+  // What is no JWT may be a proxy's page, which says nothing of the user.
+  if (identity === undefined || (token !== undefined && !hasToken)) return
   try {
-    tidy(store, place, backendOf(tools), tools.clock.now())
+    const store = storeOf(tools)
+    if (store) tidy(store, placeNow(tools), backendOf(tools), tools.clock.now())
   } catch {}
 }
 
@@ -101,7 +108,7 @@ export async function keep(
     })
   const store = storeOf(tools)
   if (!store) return undefined
-  lookAt(tools, store, place)
+  lookAt(tools)
   const id = String((payload['_msc'] as { readonly id?: string } | undefined)?.id)
   const key = append(store, place, id, { topic: name, private: isPrivate, event, payload, at: clock.now() })
   if (key === undefined) return undefined
@@ -139,11 +146,11 @@ export async function sendKept(
   own: Own,
   signal: AbortSignal,
 ): Promise<void> {
+  lookAt(tools)
   const identity = tools.user.identity
   const place = placeNow(tools)
   const store = storeOf(tools)
   if (!place || !store || signal.aborted) return
-  lookAt(tools, store, place)
   const lock = `${place}claim:${topic.private}:${topic.name}`
   let woken = true
   let wake = (): void => {}
