@@ -364,3 +364,29 @@ describe('an error reply', () => {
     })
   })
 })
+
+it.each([
+  ['WebSocket', WebSocket as never],
+  ['SSE', SseSocket],
+  ['polling', PollSocket],
+])('over %s does not wait before it comes back where the server has no reason for it', async (_way, Socket) => {
+  const clock = createManualClock(Date.now())
+  const client = createRealtime({
+    driver: create({ WebSocket: Socket }),
+    getToken: () => signTestToken(jwtSecret, { sub: 'ana' }),
+    clock,
+    random: () => 0.9,
+  })
+  const room = client.channel('room')
+  const heard: boolean[] = []
+  room.onReady((isReady) => heard.push(isReady))
+  await room.ready
+  await clock.advance(1001)
+  const away = realtime
+  realtime = createRealtimeServer({ jwtSecret, authorize: () => true })
+  void away.drain({ overMs: 0 })
+  // No time passes for the client.
+  await expect.poll(() => heard, { timeout: 5000 }).toEqual([true, false, true])
+  await client.close()
+  await away.close()
+})

@@ -90,10 +90,18 @@ export function embedded(options: EmbeddedOptions = {}): RealtimeDriver {
         // Code for those who need another way. Without it they stay on it, which works.
         if (index > 0) {
           import('../fallback/way-back.ts')
-            .then(({ tryAgain }) => {
-              const again = (then: (opened: boolean) => void): PhoenixSocket => open(token, 0, then)
-              tryAgain(socket, clock, again, () => (way = 0))
-            })
+            .then(({ tryAgain }) =>
+              tryAgain(
+                socket,
+                clock,
+                (then) => open(token, 0, then),
+                connect,
+                (between) => {
+                  way = 0
+                  sockets.set(who, between)
+                },
+              ),
+            )
             .catch(() => {})
         }
       } else if (fallback === true && !ways[1]) {

@@ -179,6 +179,49 @@ describe('a network that blocks WebSockets', () => {
     await expect.poll(() => heard).toEqual([1])
   })
 
+  it.each([
+    ['streams', [SseSocket]],
+    ['polling', [PollSocket]],
+  ])(
+    'is left behind, from %s, while much is said: all of it is taken, once and in order, and nobody is seen to go',
+    async (_way, fallback) => {
+      const clock = createManualClock(Date.now())
+      network.websocket = 'refused'
+      const other = createRealtime({
+        driver: embedded({ url: `http://127.0.0.1:${(http.address() as AddressInfo).port}/realtime/v1`, fallback }),
+        getToken: () => signTestToken(jwtSecret, { sub: 'b' }),
+      })
+      const hears = other.channel('room', { presenceKey: 'b' })
+      const heard: unknown[] = []
+      const states: string[] = []
+      hears.on('note', ({ n }) => heard.push(n))
+      hears.onPresence((state) => states.push(Object.keys(state).join()))
+      await hears.ready
+      const channel = connect({ clock, heartbeatMs: 900_000, fallback }).channel('room', { presenceKey: 'a' })
+      const own: unknown[] = []
+      channel.on('note', ({ n }) => own.push(n))
+      await channel.track({ here: true })
+      await expect.poll(() => states.at(-1)).toBe('a')
+      await expect.poll(() => tried.filter((way) => way === 'websocket').length).toBeGreaterThanOrEqual(2)
+      states.length = 0
+      tried = []
+      network.websocket = 'open'
+      const outcomes: Promise<unknown>[] = []
+      const say = (): unknown => outcomes.push(channel.broadcast('note', { n: outcomes.length }))
+      for (let round = 0; round < 20; round++) say()
+      await clock.advance(600_000)
+      while (realtime.stats().connections !== 2 || tried.length < 2 || outcomes.length < 100) {
+        say()
+        await new Promise((resolve) => setTimeout(resolve, 5))
+      }
+      await Promise.all(outcomes)
+      await expect.poll(() => heard).toEqual(outcomes.map((_each, n) => n))
+      expect(own).toEqual([])
+      expect(states.filter((keys) => !keys.split(',').includes('a'))).toEqual([])
+      await other.close()
+    },
+  )
+
   it('was in truth a server that was away: its clients come back to WebSockets at once', async () => {
     network = { websocket: 'refused', events: 'refused', poll: 'refused' }
     const channel = connect().channel('room')

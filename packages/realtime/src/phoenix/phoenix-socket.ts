@@ -24,8 +24,11 @@ export interface PhoenixSocket {
     handlers: SubscriptionHandlers,
     signal: AbortSignal,
   ): Promise<Subscription>
-  /** @param spreadMs As `onDown` of the topics is told it. */
-  close(spreadMs?: number): void
+  /** What was asked for, and has no answer. */
+  readonly waiting: { readonly size: number }
+  /** Tells all topics to come back at once, and takes nothing more. What was asked for is still answered, until it is closed. */
+  leave(): void
+  close(): void
 }
 
 interface Joined extends Present {
@@ -80,7 +83,7 @@ export function createSocket(url: URL, options: SocketOptions): PhoenixSocket {
   // What takes the connection and never answers would otherwise keep every topic waiting for good.
   let beat = clock.setTimeout(() => end(lost), carriesToken ? FALLBACK_MS : CONNECT_MS)
   let resting: CancelTimer | undefined
-  let spreadMs = 0
+  let spreadMs: number | undefined
 
   const wire = createWire(socket, carriesToken, {
     onFrame: (frame) => receive(frame),
@@ -118,18 +121,21 @@ export function createSocket(url: URL, options: SocketOptions): PhoenixSocket {
     })
   }
 
-  /** `wanted`: by us, so nothing is wrong with the network. */
-  const end = (reason: Error, wanted = false, spread: number | undefined = spreadMs || undefined): void => {
+  /** Nothing more is asked over it. `wanted`: by us, so nothing is wrong with the network. */
+  const part = (reason: Error, wanted?: boolean, spread = spreadMs): void => {
     if (!open) return
     open = false
     ending.abort()
     if (!reached && !wanted) onOpened?.(false)
     beat()
     resting?.()
-    for (const settle of replies.values()) settle(reason)
     const topics = [...joined.values()]
     joined.clear()
     for (const { handlers } of topics) handlers.onDown(reason, spread)
+  }
+  const end = (reason: Error, wanted?: boolean): void => {
+    part(reason, wanted)
+    for (const settle of replies.values()) settle(reason)
     socket.close()
   }
 
@@ -287,7 +293,9 @@ export function createSocket(url: URL, options: SocketOptions): PhoenixSocket {
         },
       }
     },
-    close: (spread) => end(lost, true, spread),
+    waiting: replies,
+    leave: () => part(lost, true, 0),
+    close: () => end(lost, true),
   }
 }
 
@@ -300,7 +308,7 @@ interface Limits {
 /** The server's word, as far as it can be trusted. */
 function spreadOf(value: unknown): number | undefined {
   const ms = Number(value)
-  return Number.isFinite(ms) && ms >= 0 ? Math.min(ms, 60_000) : undefined
+  return ms >= 0 ? Math.min(ms, 60_000) : undefined
 }
 
 const passing = (message: string): DriverError => new DriverError('embedded', message, { retryable: true })
