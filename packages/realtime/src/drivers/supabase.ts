@@ -27,7 +27,7 @@ import type {
 } from '../driver.ts'
 import { FEED } from '../feed/feed-topic.ts'
 import { isFeedPage } from '../feed/page.ts'
-import type { Pace } from './pace.ts'
+import type { Sender } from './supabase-answers.ts'
 import { onPage } from '../base/page.ts'
 
 type Sdk = typeof import('@supabase/supabase-js')
@@ -47,10 +47,6 @@ export interface SupabaseOptions {
 
 /** Nobody says how many others there are: a thousand, say. */
 const SPREAD_MS = 6000
-/** Supabase takes five changes of presence in 30 s from a client, and shuts the channel for the sixth. */
-const MOST_PRESENCE = 5
-/** A second more, for those that travel at different speeds. */
-const PRESENCE_WINDOW_MS = 31_000
 /** For a heartbeat to be answered when there is reason to doubt. */
 const DOUBT_MS = 5000
 
@@ -281,24 +277,25 @@ async function joinChannel(
     })
   })
 
-  let pace: Promise<Pace> | undefined
-  /** A page that only hears who is there does not need it. */
-  const paced = async (work: () => Promise<void>): Promise<void> => {
-    pace ??= import('./pace.ts').then(({ createPace }) => createPace(MOST_PRESENCE, PRESENCE_WINDOW_MS, systemClock))
-    await (await pace).run(work)
-  }
-  const sent = (answer: string): void => {
-    if (answer !== 'ok') throw new DriverError('supabase', `The message was not taken: ${answer}.`, { retryable: true })
+  let sending: Promise<Sender> | undefined
+  /** A page that only hears does not need it. */
+  const sender = (): Promise<Sender> => {
+    sending ??= import('./supabase-answers.ts').then((code) => code.createSender(channel, { DriverError, systemClock }))
+    sending.catch(() => (sending = undefined))
+    return sending
   }
   return {
-    send: async (event, payload) => sent(await channel.send({ type: 'broadcast', event, payload })),
+    send: async (event, payload) => (await sender()).send({ type: 'broadcast', event, payload }),
     // Version 1 of the protocol has no bytes. The SDK knows them by their class.
     ...(options.version === '2.0.0' && {
-      sendBytes: async (event: string, payload: Uint8Array) =>
-        sent(await channel.send({ type: 'broadcast', event, payload: payload.slice().buffer })),
+      async sendBytes(event: string, payload: Uint8Array) {
+        // As they are now, whatever becomes of them.
+        const bytes = payload.slice().buffer
+        await (await sender()).send({ type: 'broadcast', event, payload: bytes })
+      },
     }),
-    track: (state) => paced(async () => sent(await channel.track(state as Record<string, unknown>))),
-    untrack: () => paced(async () => sent(await channel.untrack())),
+    track: async (payload) => (await sender()).sendPaced({ type: 'presence', event: 'track', payload }),
+    untrack: async () => (await sender()).sendPaced({ type: 'presence', event: 'untrack' }),
     async since(after, sinceSignal) {
       // Of channels the project keeps nothing that could be read so.
       if (!options.feeds || !topic.startsWith(FEED)) return undefined
@@ -306,7 +303,7 @@ async function joinChannel(
       return readSince(client, topic, after, { DriverError, isFeedPage }, sinceSignal)
     },
     async leave() {
-      void pace?.then((waiting) => waiting.close()).catch(() => undefined)
+      void sending?.then(({ close }) => close()).catch(() => undefined)
       over = true
       await client.removeChannel(channel)
     },

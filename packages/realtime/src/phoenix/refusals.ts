@@ -66,6 +66,8 @@ const KINDS: ReadonlyMap<unknown, Kind> = new Map([
   ['UNAVAILABLE', { ...OTHER, retryable: true }],
   ['MESSAGE_UNKNOWN', UNKNOWN],
   ['MESSAGE_FULL', FULL],
+  // As Supabase says it.
+  ['payload_size_exceeded', TOO_LARGE],
 ])
 
 type Values = Readonly<Record<string, unknown>> | null | undefined
@@ -87,19 +89,21 @@ const saidBy = ({ response, msc, code, reason }: Said): { readonly reason: unkno
  *
  * @param core What the page has loaded already.
  * @param token Whose the connection is; empty for nobody where the application has no key either.
+ * @param driver Whose error it is.
  */
 export function refusal(
   { DriverError }: Pick<typeof Core, 'DriverError'>,
   reply: unknown,
   token?: string,
+  driver = 'embedded',
 ): Core.DriverError {
   const { reason, msc } = saidBy(Object(reply) as Said)
   // `nobody`: of a server in this process.
   const { code: said, retryable, retry_after_ms: retryAfterMs, nobody } = msc ?? {}
   const known = KINDS.get(said) ?? OTHER
   const kind = known === TOKEN && (token === '' || nobody === true) ? NOBODY : known
-  if (kind === NOBODY) return new DriverError('embedded', 'Nobody is signed in, and there is no `apiKey`.', kind)
-  return new DriverError('embedded', typeof reason === 'string' && reason ? reason : 'The server refused.', {
+  if (kind === NOBODY) return new DriverError(driver, 'Nobody is signed in, and there is no `apiKey`.', kind)
+  return new DriverError(driver, typeof reason === 'string' && reason ? reason : 'The server refused.', {
     ...kind,
     ...(typeof retryable === 'boolean' && { retryable }),
     ...(typeof retryAfterMs === 'number' && retryAfterMs >= 0 && { retryAfterMs: Math.min(retryAfterMs, 3_600_000) }),
