@@ -1,4 +1,5 @@
 import { DriverError } from '@msc/core'
+import { createManualClock } from '@msc/core/testing'
 import { afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
 import { createRealtime, type Realtime, type RealtimeOptions, type SentMessage } from '../create-realtime.ts'
 import { memory } from '../drivers/memory.ts'
@@ -232,6 +233,36 @@ describe('what is kept', () => {
     const refused = expect(room.broadcast('forbidden', { n: 1 }, keep)).rejects.toThrow('No.')
     expect(await room.broadcast('said', { n: 2 }, keep)).toEqual({ state: 'sent' })
     await refused
+    expect(store.items.size).toBe(0)
+  })
+
+  it.each([
+    ['is sent before those behind it where the server says when', 1000, []],
+    ['lets those behind it go first after a minute where it says nothing', undefined, ['second', 'third']],
+  ])('that is refused for now again and again %s', async (_how, retryAfterMs, expected) => {
+    const clock = createManualClock(Date.now())
+    const room = open({ clock }).channel('room')
+    await room.ready
+    await clock.advance(0)
+    let isOver = false
+    const taken: unknown[] = []
+    fake.override.send = (_topic, event) => {
+      if (event === 'stuck' && !isOver)
+        throw new DriverError('fake', 'Not now.', { retryable: true, ...(retryAfterMs && { retryAfterMs }) })
+      taken.push(event)
+    }
+    const results = ['stuck', 'second', 'third'].map((event, n) => room.broadcast(event, { n: n + 1 }, keep))
+    await expect.poll(() => numbers(fake)).toContain(1)
+    for (let second = 0; second < 58; second++) await clock.advance(1000)
+    await Promise.all(results)
+    // In order, as long as it may be a matter of time.
+    expect(new Set(numbers(fake))).toEqual(new Set([1]))
+    for (let second = 0; second < 30; second++) await clock.advance(1000)
+    expect(numbers(fake).filter((n) => n === 1).length).toBeGreaterThanOrEqual(5)
+    expect(taken).toEqual(expected)
+    isOver = true
+    for (let second = 0; second < 20; second++) await clock.advance(1000)
+    expect(taken.toSorted()).toEqual(['second', 'stuck', 'third'])
     expect(store.items.size).toBe(0)
   })
 

@@ -52,8 +52,22 @@ interface Sender {
   wake(): void
 }
 
+/** What was refused for now on one connection. */
+interface Refused {
+  /** In monotonic milliseconds. */
+  readonly since: number
+  readonly count: number
+  /** Not to be sent again before, in monotonic milliseconds. */
+  readonly until: number
+  /** The server has never said when. */
+  readonly isUnsaid: boolean
+}
+
 /** How long whoever sends waits for the answer before it is told that the message is kept. */
 const PATIENCE_MS = 1500
+/** What is refused as often, for so long, without a word of when it may be taken, lets those behind it go first. */
+const MOST_REFUSED = 5
+const STUCK_MS = 60_000
 
 /** Those that are live. */
 const senders = new WeakMap<object, Sender>()
@@ -172,8 +186,20 @@ export async function sendKept(
   }
   signal.addEventListener('abort', onEnd, { once: true })
   const isOver = (): boolean => signal.aborted || tools.user.identity !== identity
-  const next = (): Kept | undefined =>
-    keptIn(store, place, tools.clock.now()).find((each) => each.topic === topic.name && each.private === topic.private)
+  const refused = new Map<string, Refused>()
+  const isStuck = ({ key }: Kept): boolean => {
+    const { since, count, isUnsaid } = refused.get(key) ?? { since: Infinity, count: 0, isUnsaid: false }
+    return isUnsaid && count >= MOST_REFUSED && tools.clock.monotonic() - since >= STUCK_MS
+  }
+  const untilOf = ({ key }: Kept): number => refused.get(key)?.until ?? 0
+  /** The first that is not stuck, or else the first of those whose time has come, or the one whose time comes first. */
+  const next = (): Kept | undefined => {
+    const all = keptIn(store, place, tools.clock.now())
+    const own = all.filter((each) => each.topic === topic.name && each.private === topic.private)
+    const now = tools.clock.monotonic()
+    const free = own.find((each) => !isStuck(each)) ?? own.find((each) => untilOf(each) <= now)
+    return free ?? own.sort((one, other) => untilOf(one) - untilOf(other))[0]
+  }
   const subscription = await own.live.catch(() => undefined)
   if (!subscription) return
   for (let attempt = 0; !isOver();) {
@@ -188,7 +214,7 @@ export async function sendKept(
     if (waitMs !== undefined) {
       attempt += 1
       settleAll()
-      await tools.sleep(waitMs, { clock: tools.clock, signal }).catch(() => undefined)
+      await wakeOr(waitMs)
     } else {
       attempt = 0
       if (!woken) await new Promise<void>((resolve) => (wake = resolve))
@@ -196,10 +222,27 @@ export async function sendKept(
   }
   settleAll()
 
+  /** Until the time is over, or something new is kept. */
+  async function wakeOr(waitMs: number): Promise<void> {
+    const waiting = new AbortController()
+    wake = () => waiting.abort()
+    if (woken || signal.aborted) return
+    await tools.sleep(waitMs, { clock: tools.clock, signal: waiting.signal }).catch(() => undefined)
+  }
+
+  function hold(key: string, retryAfterMs: number | undefined): void {
+    const now = tools.clock.monotonic()
+    const { since = now, count = 0, isUnsaid = true } = refused.get(key) ?? {}
+    const until = now + Math.max(100, retryAfterMs ?? tools.retryMs(count, undefined))
+    refused.set(key, { since, count: count + 1, until, isUnsaid: isUnsaid && retryAfterMs === undefined })
+  }
+
   /** @returns After how many milliseconds to try again what could not be sent. */
   async function sendAll(to: Subscription): Promise<number | undefined> {
     for (let item = next(); item && !isOver(); item = next()) {
       const { key, event, payload } = item
+      const waitMs = untilOf(item) - tools.clock.monotonic()
+      if (waitMs > 0) return waitMs
       try {
         assertFits(tools.refusal, payload, to.limits?.messageBytes)
         const answer: unknown = await own.inTime('broadcast', (inner) => to.send(event, payload, inner))
@@ -215,7 +258,8 @@ export async function sendKept(
         // Whether it was taken is not known: it goes again, and the server knows it by its id.
         if (isOver()) return undefined
         if ((error as { retryable?: unknown } | undefined)?.retryable !== false) {
-          return (error as { retryAfterMs?: number } | undefined)?.retryAfterMs ?? tools.retryMs(0, undefined)
+          hold(key, (error as { retryAfterMs?: number } | undefined)?.retryAfterMs)
+          continue
         }
         store?.removeItem(key)
         const settle = sender.waiting.get(key)
