@@ -1,4 +1,4 @@
-import { setErrorReporter } from '@msc/core'
+import { DriverError, setErrorReporter } from '@msc/core'
 import { createManualClock } from '@msc/core/testing'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { createMemoryBusHub, memoryBus, type MemoryBus } from '../../bus/index.ts'
@@ -221,6 +221,50 @@ describe('how many are in a topic', () => {
     channel.onOccupancy(() => undefined)
     await expect.poll(() => errors).toMatchObject([{ code: 'REALTIME_NO_OCCUPANCY' }])
   })
+
+  it('is asked for again where it can not be counted now, by whoever still wants to know, and not before the server wants it', async () => {
+    const clock = createManualClock(Date.now())
+    const fake = createFakeRealtime()
+    const asked: number[] = []
+    let isBusy = true
+    fake.override.occupancy = (_topic, told) => {
+      asked.push(clock.monotonic())
+      if (isBusy) throw new DriverError('fake', 'Too many rooms.', { retryable: true, retryAfterMs: 1000 })
+      told?.({ members: 2, users: 1 })
+    }
+    const client = createRealtime({ driver: fake.driver, clock, random: () => 0.5 })
+    clients.push(client)
+    const [first, second] = [client.channel('t'), client.channel('t')]
+    const errors: unknown[] = []
+    const heard: unknown[] = []
+    second.onError((error) => errors.push(error))
+    first.onOccupancy(() => undefined)
+    second.onOccupancy((occupancy) => heard.push(occupancy))
+    await second.ready
+    await expect.poll(() => asked.length).toBeGreaterThan(0)
+    await clock.advance(0)
+    // Both have asked by now, and it is asked again once for both.
+    const { length } = asked
+    for (let step = 0; step < 40; step++) await clock.advance(500)
+    expect(asked.length).toBeGreaterThan(length + 3)
+    const waits = asked.slice(length).map((at, index) => at - (asked[length - 1 + index] as number))
+    expect(Math.min(...waits)).toBeGreaterThanOrEqual(1200)
+    expect(errors).toHaveLength(asked.length)
+    first.leave()
+    isBusy = false
+    for (let step = 0; step < 40; step++) await clock.advance(500)
+    expect(heard).toEqual([{ members: 2, users: 1 }])
+    const { length: all } = asked
+    // Nobody asks once the channel is left, or on a subscription that is lost.
+    isBusy = true
+    fake.drop('t')
+    await clock.advance(1000)
+    expect(asked.length).toBe(all + 1)
+    second.leave()
+    await clock.advance(60_000)
+    expect(asked.length).toBe(all + 1)
+  })
+
   it('is nothing to a subscriber that has left, and no error', async () => {
     const failed: unknown[] = []
     setErrorReporter((error) => void failed.push(error))
