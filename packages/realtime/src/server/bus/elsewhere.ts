@@ -1,11 +1,13 @@
 import { isRecord } from '@msc/core'
-import { enter, exit, type Room } from '../rooms/presence.ts'
+import { enter, exit, lingersElsewhere, replace, type Room } from '../rooms/presence.ts'
 import type { PresenceEntry, Rooms } from '../rooms/rooms.ts'
 
 /** A state of a member of one room, as it travels. */
 interface RoomEntry {
   readonly room: Room
   readonly entry: PresenceEntry
+  /** Its member was told to come back on another server. */
+  readonly lingers?: boolean
 }
 
 /** Who is present on other servers. */
@@ -33,9 +35,15 @@ export function createElsewhere(rooms: Rooms): Elsewhere {
     return entries
   }
   const add = (entries: Map<string, RoomEntry>, each: RoomEntry): void => {
-    if (entries.has(each.entry.ref)) return
-    entries.set(each.entry.ref, each)
-    enter(each.room, each.entry, rooms)
+    const { ref } = each.entry
+    if (!entries.has(ref)) {
+      entries.set(ref, each)
+      enter(each.room, each.entry, rooms)
+    }
+    if (each.lingers) linger(entries.get(ref))
+  }
+  const linger = (each: RoomEntry | undefined): void => {
+    if (each) lingersElsewhere(each.room, each.entry, rooms)
   }
   const remove = (entries: Map<string, RoomEntry>, ref: string): void => {
     const each = entries.get(ref)
@@ -44,13 +52,19 @@ export function createElsewhere(rooms: Rooms): Elsewhere {
     exit(each.room, each.entry, rooms)
   }
   return {
-    change(peer, { left, joined }) {
+    change(peer, { left, joined, lingers, replaced }) {
       const entry = parseEntry(joined)
       const assembling = coming.get(peer)
+      if (typeof lingers === 'string') {
+        linger(of(peer).get(lingers))
+        const each = assembling?.get(lingers)
+        if (each) assembling?.set(lingers, { ...each, lingers: true })
+      }
       // The new state first: told together, a member that changes does not leave in between.
       if (entry) {
         add(of(peer), entry)
         assembling?.set(entry.entry.ref, entry)
+        if (typeof replaced === 'string') replace(entry.room, replaced, rooms)
       }
       if (typeof left === 'string') {
         remove(of(peer), left)
@@ -83,14 +97,23 @@ export function createElsewhere(rooms: Rooms): Elsewhere {
   }
 }
 
-export function formatChange(room: Room, joined: PresenceEntry | undefined, left: PresenceEntry | undefined): string {
-  return JSON.stringify({ kind: 'presence', joined: joined && wireEntry(room, joined), left: left?.ref })
+export function formatChange(
+  room: Room,
+  joined: PresenceEntry | undefined,
+  left: PresenceEntry | undefined,
+  replaced?: PresenceEntry,
+): string {
+  const entry = joined && wireEntry(room, joined)
+  return JSON.stringify({ kind: 'presence', joined: entry, left: left?.ref, replaced: replaced?.ref })
 }
+
+/** To servers that do not know of it, no change. */
+export const formatLingers = ({ ref }: PresenceEntry): string => JSON.stringify({ kind: 'presence', lingers: ref })
 
 /** All states that are this server's to tell of. Those who linger are the last: who begins to meanwhile is told all the same. */
 function* statesOf(rooms: Rooms): Generator<RoomEntry> {
   for (const member of rooms.everyone()) if (member.tracked) yield { room: member, entry: member.tracked }
-  yield* rooms.lingering
+  for (const each of rooms.lingering.values()) yield { ...each, lingers: true }
 }
 
 /**
@@ -101,8 +124,8 @@ export function* piecesOf(rooms: Rooms): Generator<string> {
   let first = true
   let entries: unknown[] = []
   let length = 0
-  for (const { room, entry } of statesOf(rooms)) {
-    entries.push(wireEntry(room, entry))
+  for (const { room, entry, lingers } of statesOf(rooms)) {
+    entries.push({ ...wireEntry(room, entry), lingers })
     length += entry.text.length + room.topic.length
     if (length < PIECE_LENGTH) continue
     yield JSON.stringify({ kind: 'state', first, entries })
@@ -127,5 +150,6 @@ function parseEntry(value: unknown): RoomEntry | undefined {
   if (typeof topic !== 'string' || typeof key !== 'string' || typeof ref !== 'string' || typeof text !== 'string') {
     return undefined
   }
-  return { room: { topic, private: isPrivate === true }, entry: { key, ref, text, previous: undefined } }
+  const room = { topic, private: isPrivate === true }
+  return { room, entry: { key, ref, text, previous: undefined }, lingers: value['lingers'] === true }
 }

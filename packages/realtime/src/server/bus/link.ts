@@ -9,7 +9,7 @@ import type { Rooms } from '../rooms/rooms.ts'
 import { fitsName } from '../../base/name.ts'
 import { barredPieces, hearBarred, type Barred } from './barred.ts'
 import { createDirected, type Directed } from './directed.ts'
-import { createElsewhere, formatChange, piecesOf } from './elsewhere.ts'
+import { createElsewhere, formatChange, formatLingers, piecesOf } from './elsewhere.ts'
 import type { History } from '../history/history.ts'
 import { createEnds } from './ends.ts'
 import type { Gaps } from './gaps.ts'
@@ -215,8 +215,8 @@ export function createLink(options: LinkOptions): Link {
 
   rooms.outbound = {
     broadcast: (message) => void attempt('tell other servers', () => sender.send(formatBroadcast(message))),
-    presence: (room, joined, left) =>
-      void attempt('tell other servers', () => sender.send(formatChange(room, joined, left))),
+    presence: (...change) => void attempt('tell other servers', () => sender.send(formatChange(...change))),
+    lingers: (entry) => void attempt('tell other servers', () => sender.send(formatLingers(entry))),
   }
   occupancies.connect({
     say: (message) => sender.send(JSON.stringify({ kind: 'occupancy', ...message })),

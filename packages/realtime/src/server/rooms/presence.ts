@@ -25,14 +25,48 @@ export type Room = Pick<Membership, 'topic' | 'private'>
 
 const NOBODY: Present = { members: 0, bytes: 0 }
 
-/** How many others of this one's room track a state, and what those weigh: that is what whoever comes is sent. */
-export function othersIn({ topic, private: isPrivate, tracked }: Membership, rooms: Rooms): Present {
-  const { members, bytes } = rooms.present.get(rooms.keyOf(topic, isPrivate)) ?? NOBODY
-  return tracked ? { members: members - 1, bytes: bytes - weightOf(tracked) } : { members, bytes }
+/**
+ * How many others of this one's room track a state, and what those weigh: that is what whoever comes is sent.
+ *
+ * @param replaced What it takes the place of.
+ */
+export function othersIn(
+  { topic, private: isPrivate, tracked }: Membership,
+  rooms: Rooms,
+  replaced?: PresenceEntry,
+): Present {
+  let { members, bytes } = rooms.present.get(rooms.keyOf(topic, isPrivate)) ?? NOBODY
+  for (const entry of [tracked, replaced]) {
+    if (!entry) continue
+    members -= 1
+    bytes -= weightOf(entry)
+  }
+  return { members, bytes }
 }
 
+/** What another server lets linger of the user who is back here: each takes the place of one. */
+export function lingeringOf(member: Membership, rooms: Rooms): PresenceEntry | undefined {
+  const { presence, tracked } = member
+  return tracked
+    ? undefined
+    : rooms.lingersElsewhere
+        .get(placeOf(member, presence.key, rooms))
+        ?.values()
+        .next().value
+}
+
+/** Another server lets it linger. */
+export function lingersElsewhere(room: Room, entry: PresenceEntry, rooms: Rooms): void {
+  if (rooms.elsewhere.get(rooms.keyOf(room.topic, room.private))?.get(entry.ref) !== entry) return
+  const place = placeOf(room, entry.key, rooms)
+  rooms.lingersElsewhere.set(place, (rooms.lingersElsewhere.get(place) ?? new Set()).add(entry))
+}
+
+const placeOf = ({ topic, private: isPrivate }: Room, key: string, rooms: Rooms): string =>
+  JSON.stringify([rooms.keyOf(topic, isPrivate), key])
+
 /** Tracks a state, as `stateText` wrote it, in place of the one before. */
-export function track(member: Membership, state: string, rooms: Rooms): void {
+export function track(member: Membership, state: string, rooms: Rooms, replaced?: PresenceEntry): void {
   const { tracked: before, presence } = member
   const { joins, leaves } = changesOf(member, rooms)
   // What was never told of need not be taken back.
@@ -46,7 +80,9 @@ export function track(member: Membership, state: string, rooms: Rooms): void {
   member.tracked = entry
   joins.set(ref, entry)
   tellSoon(member, rooms)
-  rooms.outbound?.presence(member, entry, before)
+  // Not before, or it would be seen to go.
+  if (replaced) exit(member, replaced, rooms)
+  rooms.outbound?.presence(member, entry, before, replaced)
 }
 
 export function untrack(member: Membership, rooms: Rooms): void {
@@ -71,13 +107,20 @@ export function linger(member: Membership, rooms: Rooms): (() => void) | undefin
   delete member.tracked
   const room = { topic, private: isPrivate }
   elsewhereOf(room, rooms).set(tracked.ref, tracked)
-  const lingering = { room, entry: tracked }
-  rooms.lingering.add(lingering)
+  rooms.lingering.set(tracked.ref, { room, entry: tracked })
+  rooms.outbound?.lingers(tracked)
   return () => {
-    rooms.lingering.delete(lingering)
+    rooms.lingering.delete(tracked.ref)
     exit(room, tracked, rooms)
     rooms.outbound?.presence(room, undefined, tracked)
   }
+}
+
+/** Takes out what lingers, here or on another server, as its member is back. */
+export function replace(room: Room, ref: string, rooms: Rooms): void {
+  rooms.lingering.delete(ref)
+  const entry = rooms.elsewhere.get(rooms.keyOf(room.topic, room.private))?.get(ref)
+  if (entry) exit(room, entry, rooms)
 }
 
 /** Adds what a member of another server tracks. */
@@ -94,6 +137,11 @@ export function exit(room: Room, entry: PresenceEntry, rooms: Rooms): void {
   const elsewhere = rooms.elsewhere.get(key)
   if (!elsewhere?.delete(entry.ref)) return
   if (elsewhere.size === 0) rooms.elsewhere.delete(key)
+  if (rooms.lingersElsewhere.size > 0) {
+    const place = placeOf(room, entry.key, rooms)
+    const lingering = rooms.lingersElsewhere.get(place)
+    if (lingering?.delete(entry) && lingering.size === 0) rooms.lingersElsewhere.delete(place)
+  }
   count(room, -1, -weightOf(entry), rooms)
   const { joins, leaves } = changesOf(room, rooms)
   if (!joins.delete(entry.ref)) leaves.set(entry.ref, entry)

@@ -106,7 +106,15 @@ interface OutboundMessage {
 /** Tells the other servers what this one's members and application do. Never throws. */
 interface Outbound {
   broadcast(message: OutboundMessage): void
-  presence(room: Pick<Membership, 'topic' | 'private'>, joined?: PresenceEntry, left?: PresenceEntry): void
+  /** @param replaced What another server lets linger, and `joined` takes the place of. */
+  presence(
+    room: Pick<Membership, 'topic' | 'private'>,
+    joined?: PresenceEntry,
+    left?: PresenceEntry,
+    replaced?: PresenceEntry,
+  ): void
+  /** What is tracked stays only until its member is back. */
+  lingers(entry: PresenceEntry): void
 }
 
 /** Who is where. A private and a public topic of one name are two rooms. */
@@ -133,8 +141,10 @@ export interface Rooms {
   readonly present: Map<string, Present>
   /** What members of other servers track, by room and by reference. */
   readonly elsewhere: Map<string, Map<string, PresenceEntry>>
-  /** What members of this server still track who were told to come back on another one. */
-  readonly lingering: Set<Lingering>
+  /** What members of this server still track who were told to come back on another one, by reference. */
+  readonly lingering: Map<string, Lingering>
+  /** What other servers let linger, by room and presence key. */
+  readonly lingersElsewhere: Map<string, Set<PresenceEntry>>
   /** Where there are other servers. */
   outbound?: Outbound
   /** Told of who comes and goes, where rooms are counted. */
@@ -175,7 +185,8 @@ export function createRooms(runtime: Runtime = createRuntime()): Rooms {
     presence: new Map(),
     present: new Map(),
     elsewhere: new Map(),
-    lingering: new Set(),
+    lingering: new Map(),
+    lingersElsewhere: new Map(),
     *everyone() {
       for (const room of rooms.values()) yield* room
     },

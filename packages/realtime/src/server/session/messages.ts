@@ -3,7 +3,7 @@ import { isRecord } from '@msc/core'
 import { fullBucket, perSecond, spend, waitFor } from '../admission/bucket.ts'
 import { memberMay } from '../policies/permissions.ts'
 import { broadcast, hasRoomFor } from '../rooms/broadcast.ts'
-import { othersIn, stateText, track, untrack } from '../rooms/presence.ts'
+import { lingeringOf, othersIn, stateText, track, untrack } from '../rooms/presence.ts'
 import type { Claims } from '../entrance/claims.ts'
 import type { Connection } from '../entrance/connection.ts'
 import type { Membership } from '../rooms/rooms.ts'
@@ -11,7 +11,7 @@ import type { Answer, Once } from '../rooms/taken.ts'
 import { fitsName, NAME_RULE } from '../../base/name.ts'
 import type { SessionContext } from './context.ts'
 import { restoreNumbers, toWrite, type SentFrame } from '../wire/exact.ts'
-import { ownKey } from './presence-key.ts'
+import { isOwn, ownKey } from './presence-key.ts'
 import {
   limited,
   refusal,
@@ -112,13 +112,14 @@ export async function onPresence(
     return no(refusal('FORBIDDEN', `You do not have permissions to track presence on this Channel topic: ${topic}`))
   }
   if (!isStill(membership, frame)) return
-  const others = othersIn(membership, rooms)
+  const { enabled, key } = membership.presence
+  const replaced = isOwn(key, claims, context.presenceKey) ? lingeringOf(membership, rooms) : undefined
+  const others = othersIn(membership, rooms, replaced)
   // All of it is sent to whoever comes, in one message, which must not make them a slow consumer.
   const isFull = others.members >= limits.presencePerRoom || others.bytes + state.length > limits.presenceRoomBytes
   if (isFull) return no(refusal('ROOM_BUSY', 'Too many are present in this room', ROOM_BUSY_MS))
-  const { enabled, key } = membership.presence
   if (key === '') membership.presence = { enabled, key: ownKey(claims, context.presenceKey) }
-  track(membership, state, rooms)
+  track(membership, state, rooms, replaced)
   reply(connection, frame, 'ok', {})
 }
 

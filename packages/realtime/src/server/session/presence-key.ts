@@ -43,6 +43,9 @@ export function nextKey(key: string, claims: Claims, rule: KeyRule): string {
   return 'key' in own ? own.key : ''
 }
 
+/** Does a key of this member's say who it is? Not one that the server has yet to choose. */
+export const isOwn = (key: string, claims: Claims, rule: KeyRule): boolean => key !== '' && !isFree(claims, rule)
+
 /** The service role is the operator's own, and above this as it is above the policies. */
 const isFree = ({ role }: Claims, rule: KeyRule): boolean => rule === 'any' || role === 'service_role'
 
