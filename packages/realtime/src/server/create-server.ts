@@ -25,6 +25,7 @@ import { answerIncoming } from './http/node.ts'
 import { createPolls } from './http/polls.ts'
 import { broadcastMany, broadcastOne, readSince } from './http/rest.ts'
 import { createMatchRoute } from './http/routes.ts'
+import { createTurns } from './http/turns.ts'
 import { operate } from './operate/operate.ts'
 import { assertServerOptions, type RealtimeServerOptions } from './options.ts'
 import { askInTime } from './policies/permissions.ts'
@@ -65,7 +66,8 @@ export function createRealtimeServer(options: RealtimeServerOptions): RealtimeSe
   const departures = createDepartures(rooms)
   const occupancies = createOccupancies(rooms)
   const ask = askInTime(options.authorize, runtime)
-  const history = historyFrom(options.history, options.feeds, rooms)
+  const turns = createTurns()
+  const history = historyFrom(options.history, options.feeds && turns.over(options.feeds), rooms)
   const spreadMs = (): number => Math.min(MAX_SPREAD_MS, clients.size * SPREAD_EACH_MS)
   const context: SessionContext = {
     rooms,
@@ -235,6 +237,7 @@ export function createRealtimeServer(options: RealtimeServerOptions): RealtimeSe
     clients,
     session: context,
     admission,
+    turns,
     newSession,
     full,
   })

@@ -1,5 +1,6 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
-import { feedSource } from '../../feed/source.ts'
+import { deferred } from '../../base/promises.ts'
+import { feedSource, type FeedMessage, type FeedSource } from '../../feed/source.ts'
 import { databases, type TestDatabase } from '../../testing/test-database.ts'
 import { signTestToken } from '../../testing/tokens.ts'
 import type { Connection, Transport } from '../entrance/connection.ts'
@@ -276,6 +277,100 @@ describe.each(stores)('a plain event stream of channels that are kept in %s', (_
       expect(second.kinds('gap')).toEqual([])
     }, 30_000)
   }
+})
+
+describe.each(databases.map((open) => [open.name.replace('open', '').toLowerCase(), open] as const))(
+  'plain event streams that come back to %s',
+  (_name, open) => {
+    it('wait for no other topic while what has to happen before hangs for some', async () => {
+      const db = await open()
+      const token = await signTestToken(secret, { sub: 'a' })
+      const streams: Stream[] = []
+      const start = async (before?: (message: FeedMessage) => Promise<void> | undefined): Promise<StandaloneServer> => {
+        const server = await startRealtimeServer({
+          jwtSecret: secret,
+          authorize: () => true,
+          feeds: feedSource({ client: db.client, beforeTimeoutMs: 60_000, ...(before && { before }) }),
+          history: [{ topics: 'room:*' }],
+          limits: { perAddress: false, perAccount: false },
+        })
+        await server.ready
+        return server
+      }
+      const listen = async (server: StandaloneServer, topic: string, lastId?: string): Promise<Stream> => {
+        const stream = await new Stream().open(`${server.url}/realtime/v1/events?topic=${topic}`, token, lastId)
+        streams.push(stream)
+        return stream
+      }
+      const hanging = upTo(12).flatMap((n) => [`feed:items:${n}`, `room:${n}`])
+      const topics = [...hanging, 'feed:items:quick', 'room:quick']
+      const one = await start()
+      const ids = new Map<string, string | undefined>()
+      for (const topic of topics) {
+        const stream = await listen(one, topic)
+        await expect.poll(() => stream.lastId).toEqual(expect.any(String))
+        ids.set(topic, stream.lastId)
+        stream.close()
+      }
+      await one.close()
+      for (const owner of [...upTo(12), 'quick']) {
+        await db.query('insert into items (owner, n) values ($1, 1)', [String(owner)])
+        await db.query(`select msc_feed.publish($1, 'note', '{"n":1}', false)`, [`room:${owner}`])
+      }
+      const done = deferred<void>()
+      const two = await start(({ topic }) => (topic.endsWith(':quick') ? undefined : done.promise))
+      const held = await Promise.all(hanging.map((topic) => listen(two, topic, ids.get(topic))))
+      const quick = [
+        await listen(two, 'feed:items:quick', ids.get('feed:items:quick')),
+        await listen(two, 'room:quick', ids.get('room:quick')),
+      ]
+      await expect.poll(() => quick.map((stream) => stream.numbers()), { timeout: 5000 }).toEqual([[1], [1]])
+      expect(held.flatMap((stream) => stream.told)).toEqual([])
+      done.resolve()
+      await expect.poll(() => held.map((stream) => stream.numbers()), { timeout: 5000 }).toEqual(hanging.map(() => [1]))
+      for (const stream of streams) stream.close()
+      await two.close()
+      await db.close()
+    }, 60_000)
+  },
+)
+
+describe('plain event streams whose turn has not come', () => {
+  it('read nothing once they are gone, or the server is closed', async () => {
+    const [gate, closing] = [deferred<void>(), deferred<void>()]
+    let asked = 0
+    const feeds: FeedSource = {
+      start: async () => undefined,
+      since: async (_topic, _after, _max, ask = (statement) => statement()) =>
+        ask(async () => {
+          asked += 1
+          await (asked <= 8 ? gate : closing).promise
+          return { gap: false, more: false, cursor: '00000000-0000-4000-8000-000000000000:1:1:', events: [] }
+        }),
+      replay: async () => [],
+      close: async () => undefined,
+    }
+    const server = await startRealtimeServer({
+      jwtSecret: secret,
+      authorize: () => true,
+      feeds,
+      limits: { perAddress: false, perAccount: false },
+    })
+    const token = await signTestToken(secret, { sub: 'a' })
+    const open = (): Promise<Stream> => new Stream().open(`${server.url}/realtime/v1/events?topic=feed:items:a`, token)
+    const gone = await Promise.all(upTo(30).map(open))
+    expect(asked).toBe(8)
+    for (const stream of gone) stream.close()
+    await expect.poll(() => server.stats().connections).toBe(0)
+    const stay = await Promise.all(upTo(20).map(open))
+    gate.resolve()
+    await expect.poll(() => asked).toBe(16)
+    await server.close()
+    closing.resolve()
+    for (const stream of stay) stream.close()
+    await new Promise((resolve) => setImmediate(resolve))
+    expect(asked).toBe(16)
+  })
 })
 
 describe('a plain event stream that reads', () => {

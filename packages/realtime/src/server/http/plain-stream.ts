@@ -80,11 +80,15 @@ export function servePlainStream(options: PlainStreamOptions): void {
     if (waiting.length > MAX_WAITING || waitingLength > MAX_WAITING_LENGTH) connection.terminate()
   }
 
+  const isIn = (topic: string): boolean => connection.memberships.has(`${CHANNEL}${topic}`)
+  /** Nothing is read for a stream that is gone, nor of a topic that it was sent out of. */
+  const isWanted = (topic: string): boolean => !connection.gone && isIn(topic)
+
   /** The topic's latest messages. Between them its position is what was heard of them, and nothing of before. */
   const beginTopic = async (topic: string, latest: NonNullable<KeptTopic['latest']>): Promise<void> => {
-    const page = await latest()
+    const page = await latest(() => isWanted(topic))
     await options.drained()
-    if (!connection.memberships.has(`${CHANNEL}${topic}`)) return
+    if (!page || !isIn(topic)) return
     let heard: Position | undefined
     for (const { block, cursor = '' } of page.events) {
       if (heard) heard.take(cursor)
@@ -99,14 +103,14 @@ export function servePlainStream(options: PlainStreamOptions): void {
     const source = sources.get(topic)
     if (!source) return
     if (source.latest && at.get(topic) === undefined && !isLost.has(topic)) return beginTopic(topic, source.latest)
-    for (let more = true; more && !connection.gone;) {
+    for (let more = true; more && isWanted(topic);) {
       const position = at.get(topic)
       const before = position === undefined ? undefined : String(position)
-      const page = await source.since(before)
+      const page = await source.since(before, () => isWanted(topic))
       // At the reader's pace: what it has not taken counts against it.
       await options.drained()
       // It was sent out of this one meanwhile.
-      if (!connection.memberships.has(`${CHANNEL}${topic}`)) return
+      if (!page || !isIn(topic)) return
       if (page.gap) tellGap(topic)
       for (const { block, row, cursor } of page.events) {
         at.set(topic, row === undefined ? cursor : withinPage(before ?? '', page.cursor, row))
@@ -118,6 +122,8 @@ export function servePlainStream(options: PlainStreamOptions): void {
   }
   const next = (): string | undefined => (reading || connection.gone ? undefined : waiting.shift())
   const readAll = async (): Promise<void> => {
+    // It comes into its topics right after this.
+    await Promise.resolve()
     try {
       while (!connection.gone) {
         const [topic] = behind
@@ -134,6 +140,7 @@ export function servePlainStream(options: PlainStreamOptions): void {
         handOn(data)
       }
     } catch (error) {
+      if (connection.gone) return
       runtime.report(error, 'read a feed', { topic: kept.join(', ') })
       connection.terminate()
     }
