@@ -374,31 +374,62 @@ describe('plain event streams whose turn has not come', () => {
 })
 
 describe('a plain event stream that reads', () => {
-  it('is told at once that a topic was closed, and keeps what is live until it has read', async () => {
+  /** One that has asked for its history, and is told it by `answer`. */
+  function reading() {
     const told: string[] = []
-    let answer!: (page: Awaited<ReturnType<KeptTopic['since']>>) => void
-    const page = new Promise<Awaited<ReturnType<KeptTopic['since']>>>((resolve) => (answer = resolve))
+    const memberships = new Map(['room:1', 'other', 'last'].map((topic) => [`realtime:${topic}`, {}]))
+    const page = deferred<Awaited<ReturnType<KeptTopic['since']>>>()
     const connection = {
       gone: false,
-      memberships: new Map([['realtime:room:1', {}]]),
+      memberships,
       terminate: () => undefined,
       sendRaw: (data: string) => told.push(data),
     } as unknown as Connection
     servePlainStream({
       connection,
       transport: { send: (data: string) => told.push(data) } as unknown as Transport,
-      kept: [{ topic: 'room:1', private: false, since: () => page }],
+      kept: [{ topic: 'room:1', private: false, since: () => page.promise }],
       lastEventId: null,
       drained: () => Promise.resolve(),
       runtime: {} as Runtime,
     })
-    connection.sendRaw(formatBroadcast('room:1', 'note', '{"n":1}', undefined, 'events'))
-    connection.sendRaw(
-      format({ joinRef: null, ref: null, topic: 'realtime:other', event: 'phx_close', payload: {} }, 'events'),
-    )
-    expect(told).toEqual(['event: closed\ndata: {"topic":"other"}\n\n'])
-    answer({ gap: false, more: false, cursor: '1', events: [] })
-    await expect.poll(() => told.length).toBe(3)
-    expect(told[2]).toContain('"payload":{"n":1}')
+    return {
+      told,
+      say: (topic: string, n: number) =>
+        connection.sendRaw(formatBroadcast(topic, 'note', `{"n":${n}}`, undefined, 'events')),
+      close(topic: string) {
+        const event = 'phx_close'
+        connection.sendRaw(
+          format({ joinRef: null, ref: null, topic: `realtime:${topic}`, event, payload: {} }, 'events'),
+        )
+        memberships.delete(`realtime:${topic}`)
+      },
+      answer: (cursor = '1') => page.resolve({ gap: false, more: false, cursor, events: [{ block: 'data: 0\n\n' }] }),
+    }
+  }
+  const closed = (topic: string): string => `event: closed\ndata: {"topic":"${topic}"}\n\n`
+
+  it('is told at once that a topic was closed, and keeps what is live until it has read', async () => {
+    const { told, say, close, answer } = reading()
+    say('room:1', 1)
+    close('other')
+    expect(told).toEqual([closed('other')])
+    answer()
+    await expect.poll(() => told.length).toBe(4)
+    expect(told[1]).toContain('data: 0')
+    expect(told[3]).toContain('"payload":{"n":1}')
+  })
+
+  it('is told nothing of a topic behind its end, neither what waited nor what is read', async () => {
+    const { told, say, close, answer } = reading()
+    say('other', 1)
+    say('room:1', 2)
+    say('last', 3)
+    for (const topic of ['other', 'room:1']) close(topic)
+    answer()
+    await expect.poll(() => told.length).toBe(4)
+    expect(told.slice(0, 2)).toEqual(['other', 'room:1'].map(closed))
+    expect(told[2]).toMatch(/^id: \S+\n\n$/)
+    expect(told[3]).toBe('data: {"topic":"last","event":"note","payload":{"n":3}}\n\n')
   })
 })

@@ -2,7 +2,7 @@ import { CHANNEL } from '../../phoenix/channel-prefix.ts'
 import { Position, isCursor, withinPage } from '../../feed/position.ts'
 import type { Connection, Transport } from '../entrance/connection.ts'
 import type { Runtime } from '../runtime.ts'
-import { isClosing, type EventHeader } from '../wire/format.ts'
+import type { EventHeader } from '../wire/format.ts'
 import type { KeptTopic } from './kept-topics.ts'
 import { inOrder, readId, tagOf, writeId } from './stream-id.ts'
 
@@ -16,6 +16,16 @@ export interface PlainStreamOptions {
   /** Resolves when everything has been taken, or nobody takes it any more. */
   drained(): Promise<void>
   readonly runtime: Runtime
+}
+
+/** A message with its header, which is read once. */
+interface Said {
+  readonly header: EventHeader
+  readonly data: string
+}
+const saidBy = (data: string): Said => {
+  const end = data.indexOf('\n')
+  return { header: JSON.parse(data.slice(0, end)) as EventHeader, data: data.slice(end + 1) }
 }
 
 /** Messages that may wait for the history, and their characters. */
@@ -39,7 +49,7 @@ export function servePlainStream(options: PlainStreamOptions): void {
   const behind = new Set(
     options.kept.toSorted((a, b) => Number(!!a.latest) - Number(!!b.latest)).map(({ topic }) => topic),
   )
-  const waiting: string[] = []
+  let waiting: Said[] = []
   let waitingLength = 0
   let reading = false
   /** Those that were told a gap: they go on from now. */
@@ -53,29 +63,35 @@ export function servePlainStream(options: PlainStreamOptions): void {
   const tellGap = (topic: string): void => transport.send(`event: gap\ndata: ${JSON.stringify({ topic })}\n\n`)
 
   const send = connection.sendRaw.bind(connection)
-  const handOn = (data: string): void => {
-    const end = data.indexOf('\n')
-    const { topic, cursor, more } = JSON.parse(data.slice(0, end)) as EventHeader
+  const handOn = ({ header: { topic, cursor, more }, data }: Said): void => {
     if (more && topic !== undefined && at.has(topic)) {
       behind.add(topic)
       return read()
     }
     const position = topic === undefined ? undefined : at.get(topic)
-    if (!(position instanceof Position) || topic === undefined || !isCursor(cursor)) return send(data.slice(end + 1))
+    if (!(position instanceof Position) || topic === undefined || !isCursor(cursor)) return send(data)
     const taken = position.take(cursor)
     if (taken === 'known') return
     if (taken === 'other') {
       at.set(topic, Position.of(cursor))
       tellGap(topic)
     }
-    send(idLine() + data.slice(end + 1))
+    send(idLine() + data)
+  }
+  /** It is told at once, as the stream may end with it, and nothing comes behind it: who was sent away may not hear what waits. */
+  const close = (closed: string, said: Said): void => {
+    waiting = waiting.filter(({ header }) => header.topic !== closed)
+    waitingLength = waiting.reduce((sum, { data }) => sum + data.length, 0)
+    send(said.data)
   }
   connection.sendRaw = (data) => {
     if (typeof data !== 'string' || data === '') return
-    // Nothing more is read for a topic that is closed, and the stream may end with it.
-    if (!reading || isClosing(data)) return handOn(data)
-    waiting.push(data)
-    waitingLength += data.length
+    const said = saidBy(data)
+    const { closed } = said.header
+    if (closed !== undefined) return close(closed, said)
+    if (!reading) return handOn(said)
+    waiting.push(said)
+    waitingLength += said.data.length
     // It comes back, and goes on from where it was.
     if (waiting.length > MAX_WAITING || waitingLength > MAX_WAITING_LENGTH) connection.terminate()
   }
@@ -120,7 +136,7 @@ export function servePlainStream(options: PlainStreamOptions): void {
       at.set(topic, more ? page.cursor : Position.of(page.cursor))
     }
   }
-  const next = (): string | undefined => (reading || connection.gone ? undefined : waiting.shift())
+  const next = (): Said | undefined => (reading || connection.gone ? undefined : waiting.shift())
   const readAll = async (): Promise<void> => {
     // It comes into its topics right after this.
     await Promise.resolve()
@@ -135,9 +151,9 @@ export function servePlainStream(options: PlainStreamOptions): void {
       if (kept.length > 0) transport.send(`${idLine()}\n`)
       reading = false
       // One of them may say that there is more to read, for which the others wait.
-      for (let data = next(); data !== undefined; data = next()) {
-        waitingLength -= data.length
-        handOn(data)
+      for (let said = next(); said !== undefined; said = next()) {
+        waitingLength -= said.data.length
+        handOn(said)
       }
     } catch (error) {
       if (connection.gone) return

@@ -58,6 +58,7 @@ function proceed(rooms: Rooms, delivery: Delivery, start: number): void {
 /** @returns The member to go on at, once others have had their turn; `undefined` when all have it. */
 function deliver(rooms: Rooms, { members, outgoing, built }: Delivery, start: number): number | undefined {
   const { clock, counters } = rooms.runtime
+  const present = rooms.members(outgoing.topic, outgoing.private)
   const until = clock.monotonic() + SLICE_MS
   let sent = 0
   for (let index = start; index < members.length; index++) {
@@ -66,6 +67,8 @@ function deliver(rooms: Rooms, { members, outgoing, built }: Delivery, start: nu
       return index
     }
     const member = members[index] as Membership
+    // It was told that it is out while others had their turn.
+    if (start > 0 && !present.has(member)) continue
     const { version } = member.connection
     if (!built.has(version)) built.set(version, outgoing.dataFor(version))
     const data = built.get(version)

@@ -48,6 +48,8 @@ export interface EventHeader {
   readonly cursor?: unknown
   /** It says nothing but that there is something to be read, where the topic has a history. */
   readonly more?: boolean
+  /** The topic that was closed, where it says that. */
+  readonly closed?: string
 }
 
 /** A message as a server-sent event, behind its header. */
@@ -69,9 +71,6 @@ function broadcastEvent(topic: string, event: string, payload: string, meta?: Ke
 function endingEvent({ topic, event }: Frame): string {
   const name = topic.slice(CHANNEL.length)
   const kind = event === 'phx_close' ? 'closed' : event === 'phx_error' ? 'gap' : undefined
-  const header: EventHeader = kind === 'gap' ? { topic: name, more: true } : {}
+  const header: EventHeader = kind === 'gap' ? { topic: name, more: true } : { closed: name }
   return kind ? `${JSON.stringify(header)}\nevent: ${kind}\ndata: ${JSON.stringify({ topic: name })}\n\n` : ''
 }
-
-/** Does a message of a plain stream, with its header, say that a topic was closed? */
-export const isClosing = (data: string): boolean => data.startsWith('{}\nevent: closed\n')
