@@ -86,6 +86,7 @@ export function createEvents(context: EventsContext): Events {
       connection,
       transport,
       kept,
+      others: topics.filter((topic) => !kept.some((each) => each.topic === topic)),
       lastEventId: request.headers.get('last-event-id'),
       drained,
       runtime,

@@ -11,6 +11,8 @@ export interface PlainStreamOptions {
   readonly transport: Transport
   /** Those of its topics that have a history. */
   readonly kept: readonly KeptTopic[]
+  /** Those that have none. */
+  readonly others: readonly string[]
   /** What the client has of an earlier stream; of one of other topics, none of these goes on from it. */
   readonly lastEventId: string | null
   /** Resolves when everything has been taken, or nobody takes it any more. */
@@ -168,6 +170,8 @@ export function servePlainStream(options: PlainStreamOptions): void {
   }
 
   if (options.lastEventId !== null) {
+    // It was away, and nobody knows what it missed there.
+    for (const topic of options.others) tellGap(topic)
     const given = readId(options.lastEventId, kept.length, tag)
     // What can't be gone on from may have been missed.
     for (const [index, topic] of kept.entries()) {
