@@ -5,7 +5,7 @@ import type { EndingHere } from '../ending.ts'
 
 /** Who is not let in any more: told to servers that start later, or were deaf for a while. */
 export interface Barred {
-  readonly revocations: Pick<Revocations, 'all'>
+  readonly revocations: Pick<Revocations, 'all' | 'issuedUntil' | 'hearIssued' | 'onIssued'>
   readonly bans: Pick<Bans, 'all'>
 }
 

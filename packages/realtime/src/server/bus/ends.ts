@@ -70,7 +70,7 @@ export function createEnds(here: EndingHere, tell: (message: string) => void, { 
         return count
       },
       revoke(revoked, options = {}) {
-        const at = clock.now()
+        const at = here.issuedUntil()
         const count = here.revoke(revoked, { ...options, at })
         say('revoke', revoked, { reason: options.reason, at })
         return count
