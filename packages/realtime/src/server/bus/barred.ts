@@ -23,9 +23,11 @@ export function* barredPieces({ revocations, bans }: Barred): Generator<string> 
     entries = []
   }
   // oxlint-disable-next-line unicorn/no-useless-spread -- they change meanwhile
-  for (const [kicked, leftMs, id] of [...bans.all()]) {
+  for (const [kicked, leftOf, id] of [...bans.all()]) {
+    // The piece before this one may have waited for the bus.
+    const leftMs = leftOf()
     // JSON has no Infinity.
-    entries.push({ kicked, leftMs: leftMs === Infinity ? 'forever' : leftMs, id })
+    if (leftMs > 0) entries.push({ kicked, leftMs: leftMs === Infinity ? 'forever' : leftMs, id })
     if (entries.length < AT_ONCE) continue
     yield JSON.stringify({ kind: 'barred', entries })
     entries = []
