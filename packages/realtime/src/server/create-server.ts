@@ -38,8 +38,6 @@ import { createRooms } from './rooms/rooms.ts'
 import { createRuntime } from './runtime.ts'
 import { isFeedTopic, type SessionContext } from './session/context.ts'
 
-/** What is refused here is taken by another server, or by the next one. */
-const RETRY = { 'retry-after': '1' }
 /** What one client more adds to the time over which all come back: some 170 in a second. */
 const SPREAD_EACH_MS = 6
 const MAX_SPREAD_MS = 60_000
@@ -223,10 +221,10 @@ export function createRealtimeServer(options: RealtimeServerOptions): RealtimeSe
     )
   }
 
-  const gone = (): Response | undefined => (closing ? fail(503, 'Going away', RETRY) : undefined)
+  const gone = (): Response | undefined => (closing ? fail(503, 'Going away') : undefined)
   const full = (): Response | undefined => {
     const why = shut()
-    return why && fail(...why, why[0] === 503 ? RETRY : {})
+    return why && fail(...why)
   }
   const anywhere = createAnywhere({ directed: link?.directed, admission, maxBytes: limits.frameBytes })
   const { newSession } = anywhere
@@ -265,7 +263,7 @@ export function createRealtimeServer(options: RealtimeServerOptions): RealtimeSe
     gone,
     mayReadMetrics: operating.mayReadMetrics,
     handlers: {
-      health: () => (draining.isOn ? fail(503, 'Going away', RETRY) : operating.answerHealth()),
+      health: () => (draining.isOn ? fail(503, 'Going away') : operating.answerHealth()),
       metrics: operating.answerMetrics,
       events: events.open,
       frames: anywhere.route('frames', events.receive),
