@@ -78,7 +78,7 @@ export interface RealtimeServer {
    * The latest messages of a topic that is kept, oldest first, as they are now, and the position behind them: for a page that is
    * rendered with them, whose channel goes on from there (`from`).
    *
-   * @throws ConfigError `REALTIME_NOT_KEPT`; ValidationError as `publish` for the topic; what the database rejects with when it is away.
+   * @throws ConfigError `REALTIME_NOT_KEPT`, `OPTION_INVALID` for a `limit` that is no whole number above zero, and the like; ValidationError as `publish` for the topic; what the database rejects with when it is away.
    */
   history(topic: string, wish?: KeptWish): Promise<KeptPage>
   /**
