@@ -79,7 +79,7 @@ export interface FeedSource {
   start(publish: (message: FeedMessage) => void): Promise<void>
   /**
    * @param after A cursor of an earlier page or message; `undefined` asks where the feed is now.
-   * @param ask Runs each statement, and what else has to be waited for is not part of it. Default: at once.
+   * @param ask Runs each statement; what else is waited for is no part of it. Default: at once.
    */
   since(topic: string, after: string | undefined, max: number, ask?: Ask): Promise<FeedHistory>
   /** The latest messages of a topic from a time (milliseconds since the epoch) on, oldest first. */

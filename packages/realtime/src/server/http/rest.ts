@@ -155,6 +155,9 @@ export async function readSince(call: Call, context: RestContext): Promise<Respo
   try {
     const may = await ask({ claims, topic, action: 'read' })
     if (may !== 'allowed') return may === 'denied' ? no() : unasked()
+    // As above: its database may be gone too.
+    const gone = context.gone()
+    if (gone) return gone
     const page = await feeds.since(topic, after ?? undefined, Math.min(most, MAX_PAGE))
     if (call.isEnded()) return sessionEnded()
     const departure = watch.over()
