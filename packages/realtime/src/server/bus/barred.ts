@@ -12,6 +12,16 @@ export interface Barred {
 /** Entries in one piece. */
 const AT_ONCE = 200
 
+const formatBarred = (entries: readonly object[]): string => JSON.stringify({ kind: 'barred', entries })
+/** JSON has no Infinity. */
+const written = (leftMs: number): number | 'forever' => (leftMs === Infinity ? 'forever' : leftMs)
+
+/** What is left of one that was said a while ago: nothing where it is over. */
+export const barredFor = (kicked: Kicked, leftMs: number, id: string): readonly string[] =>
+  leftMs > 0 ? [formatBarred([{ kicked, leftMs: written(leftMs), id }])] : []
+
+export const takenBack = (revoked: Revoked, at: number): readonly string[] => [formatBarred([{ revoked, at }])]
+
 /** All of now, in pieces, each made when it is to be sent: what is heard meanwhile is told by whoever said it. */
 export function* barredPieces({ revocations, bans }: Barred): Generator<string> {
   let entries: object[] = []
@@ -19,20 +29,19 @@ export function* barredPieces({ revocations, bans }: Barred): Generator<string> 
   for (const [revoked, at] of [...revocations.all()]) {
     entries.push({ revoked, at })
     if (entries.length < AT_ONCE) continue
-    yield JSON.stringify({ kind: 'barred', entries })
+    yield formatBarred(entries)
     entries = []
   }
   // oxlint-disable-next-line unicorn/no-useless-spread -- they change meanwhile
   for (const [kicked, leftOf, id] of [...bans.all()]) {
     // The piece before this one may have waited for the bus.
     const leftMs = leftOf()
-    // JSON has no Infinity.
-    if (leftMs > 0) entries.push({ kicked, leftMs: leftMs === Infinity ? 'forever' : leftMs, id })
+    if (leftMs > 0) entries.push({ kicked, leftMs: written(leftMs), id })
     if (entries.length < AT_ONCE) continue
-    yield JSON.stringify({ kind: 'barred', entries })
+    yield formatBarred(entries)
     entries = []
   }
-  if (entries.length > 0) yield JSON.stringify({ kind: 'barred', entries })
+  if (entries.length > 0) yield formatBarred(entries)
 }
 
 /** Takes over what another server says: those who came before it was heard go, as they would have gone then. */

@@ -82,7 +82,7 @@ export function createLink(options: LinkOptions): Link {
   const refusals = createRefusals(bus.name, report)
   const peers = createPeers()
   const elsewhere = createElsewhere(rooms)
-  const ends = createEnds(ending, (message) => sender.send(message, true), runtime)
+  const ends = createEnds(ending, (message, late) => sender.send(message, true, late), runtime)
   const startedAt = clock.monotonic()
   const timers: CancelTimer[] = []
   const isSettled = (): boolean => clock.monotonic() - startedAt > SETTLED_MS
