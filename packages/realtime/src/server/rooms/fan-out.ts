@@ -66,15 +66,24 @@ function deliver(rooms: Rooms, { members, outgoing, built }: Delivery, start: nu
       return index
     }
     const member = members[index] as Membership
-    const { version } = member.connection
-    if (!built.has(version)) built.set(version, outgoing.dataFor(version))
-    const data = built.get(version)
+    const data = dataFor(member, outgoing, built)
     if (data === undefined) continue
     sent += 1
     sendTo(rooms, member, data)
   }
   counters.countDeliveries(sent)
   return undefined
+}
+
+function dataFor(
+  { connection }: Membership,
+  outgoing: Outgoing,
+  built: Delivery['built'],
+): string | Uint8Array | undefined {
+  const { version } = connection
+  if (outgoing.echo?.of === connection) return outgoing.echo.dataFor(version)
+  if (!built.has(version)) built.set(version, outgoing.dataFor(version))
+  return built.get(version)
 }
 
 /** A member whose connection fails loses it; the others hear. */
