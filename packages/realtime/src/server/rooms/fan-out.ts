@@ -69,15 +69,24 @@ function deliver(rooms: Rooms, { members, outgoing, built }: Delivery, start: nu
     const member = members[index] as Membership
     // It was told that it is out while others had their turn.
     if (start > 0 && !present.has(member)) continue
-    const { version } = member.connection
-    if (!built.has(version)) built.set(version, outgoing.dataFor(version))
-    const data = built.get(version)
+    const data = dataFor(member, outgoing, built)
     if (data === undefined) continue
     sent += 1
     sendTo(rooms, member, data)
   }
   counters.countDeliveries(sent)
   return undefined
+}
+
+function dataFor(
+  { connection }: Membership,
+  outgoing: Outgoing,
+  built: Delivery['built'],
+): string | Uint8Array | undefined {
+  const { version } = connection
+  if (outgoing.echo?.of === connection) return outgoing.echo.dataFor(version)
+  if (!built.has(version)) built.set(version, outgoing.dataFor(version))
+  return built.get(version)
 }
 
 /** A member whose connection fails loses it; the others hear. */

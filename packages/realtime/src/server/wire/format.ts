@@ -26,15 +26,24 @@ export function formatText({ joinRef, ref, topic, event, text }: TextFrame, vers
   return `{"topic":${name},"event":${what},"payload":${text},"ref":${own},"join_ref":${join}}`
 }
 
+/** What is said to who sent a message, and not kept. `echo`: what they called it. */
+interface Echo {
+  readonly id?: string | undefined
+  readonly echo: string
+}
+
+const isKept = (said: string | KeptMeta | ActionMeta | Echo | undefined): said is KeptMeta | ActionMeta =>
+  typeof said === 'object' && 'cursor' in said
+
 /** A broadcast whose payload is text, for one format. `said`: its id, or all that is said of a message that is kept. */
 export function formatBroadcast(
   topic: string,
   event: string,
   text: string,
-  said: string | KeptMeta | ActionMeta | undefined,
+  said: string | KeptMeta | ActionMeta | Echo | undefined,
   as: Format,
 ): string {
-  if (as === 'events') return broadcastEvent(topic, event, text, typeof said === 'string' ? undefined : said)
+  if (as === 'events') return broadcastEvent(topic, event, text, isKept(said) ? said : undefined)
   const name = JSON.stringify(event)
   const meta = said === undefined ? '' : `,"meta":${JSON.stringify(typeof said === 'string' ? { id: said } : said)}`
   const payload = `{"type":"broadcast","event":${name},"payload":${text}${meta}}`
