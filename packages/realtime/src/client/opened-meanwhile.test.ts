@@ -1,4 +1,4 @@
-import type { StandardSchema } from '@msc/core'
+import { DriverError, type StandardSchema } from '@msc/core'
 import { createManualClock, type ManualClock } from '@msc/core/testing'
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { createRealtime, type ChannelOptions, type Realtime } from '../create-realtime.ts'
@@ -195,6 +195,30 @@ it('an end of a history that is replaced while a beginning is read is told once,
   await spend(100)
   expect(heard).toEqual([1, 'gap'])
   expect(first.heard).toEqual([1])
+})
+
+it('who leaves after a message that came before a beginning could be read hears neither it again nor less than the rest', async () => {
+  const answers = fake.override.since
+  fake.override.since = (topic, after, latest) => {
+    if (after === undefined) return answers?.(topic, after, latest)
+    throw new DriverError('fake', 'busy', { retryable: true })
+  }
+  await spend(100)
+  const first = listen('room', { from: at(1) })
+  last = 1
+  await spend(300)
+  say('room', 2)
+  let from: string | undefined
+  first.channel.on('note', () => {
+    from = first.channel.position
+    first.channel.leave()
+  })
+  await spend(120_000)
+  expect(first.heard).toEqual([2])
+  fake.override.since = answers as NonNullable<typeof answers>
+  const next = listen('room', { from: from as string })
+  await spend(3000)
+  expect(next.heard).toEqual([1])
 })
 
 it('what is sent by a channel that was left is refused, though others of its topic stay', async () => {

@@ -9,7 +9,7 @@ import type { ChannelOptions } from '../create-realtime.ts'
 import type { Subscription } from '../driver.ts'
 import type { FeedPage } from '../feed/page.ts'
 import { isFeed } from '../feed/feed-inbox.ts'
-import { alongPage, isCursor, isWithinPages, Position } from '../feed/position.ts'
+import { alongPage, besides, isCursor, isWithinPages, Position } from '../feed/position.ts'
 import { assertAmounts } from './amounts.ts'
 import { isDeleted, metaOf } from './meta.ts'
 import { isOwn } from './own.ts'
@@ -196,9 +196,11 @@ async function begin(
   /** Whoever goes on hears nothing of their own, as if they had stayed; the latest messages are everybody's. */
   const isPassed = (event: string, payload: unknown, meta: MessageMeta | undefined): boolean =>
     wanted.from !== undefined && isOwn(user, event, payload, meta)
-  /** With something missing it stays: whoever leaves before that is told has to hear of it when they go on. */
-  const reach = (at: string | undefined): void => {
-    if (!member.read && !missing && !isFull && at !== undefined) beginning.told = at
+  /** With something missing it stays: whoever leaves before that is told has to hear of it when they go on, and of no message twice. */
+  const reach = (at: string | undefined, message: unknown): void => {
+    if (member.read) return
+    if (!missing && !isFull) beginning.told = at ?? beginning.told
+    else if (beginning.told !== undefined && isCursor(message)) beginning.told = besides(beginning.told, message)
   }
   const hold: Member['tell'] = (...message) => {
     const [, , , , , meta, stamp] = message
@@ -238,7 +240,7 @@ async function begin(
           const { _msc } = Object(payload) as Stamped
           const at = placeOf(topic, metaOf(meta), Object(_msc) as Stamp)
           if (isCursor(at)) heard.push(at)
-          reach(follow(at))
+          reach(follow(at), at)
           if (isAction(meta)) tellAction([member], own.signal, callAll, payload, meta)
           // Nobody is shown what is there no more; `history` says that it was.
           else if (!isDeleted(meta) && !isPassed(event, payload, metaOf(meta)))
@@ -275,7 +277,7 @@ async function begin(
   if (!topic.members.has(member) || topic.membership.signal.aborted) return
   for (const [tellIt, at, id] of waited) {
     if (isKnown(at, id)) continue
-    reach(ends.length > 0 ? String(ends.at(-1)) : undefined)
+    reach(ends.length > 0 ? String(ends.at(-1)) : undefined, at)
     tellIt()
   }
   if (missing || isFull) callAll([member], 'onGap')
