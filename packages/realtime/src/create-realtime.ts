@@ -30,7 +30,7 @@ import { addTo, callAll } from './client/members.ts'
 import { createInbox } from './client/inbox.ts'
 import { createMembership } from './client/membership.ts'
 import { refusal } from './base/refusal.ts'
-import { createTopic, hasHistory, type Topic } from './client/topic.ts'
+import { createTopic, type Topic } from './client/topic.ts'
 import type { HistoryPage, HistoryWish, Rewind } from './history/types.ts'
 import { traced } from './base/traced.ts'
 import type * as PublishCode from './client/publish.ts'
@@ -121,7 +121,7 @@ export interface BroadcastResult {
 
 export interface Channel<Events extends EventSchemas = AnyEvents> {
   readonly topic: string
-  /** Resolves when the server has said that the subscription is live; rejects when the channel is left before. */
+  /** Resolves when the server has said that the subscription is live; rejects when its topic is left before, by all that are in it. */
   readonly ready: Promise<void>
   /**
    * Hears broadcasts of one event, `*` for all. Returns a function that ends it. Without schemas the handler may say what it
@@ -372,29 +372,28 @@ export function createRealtime(options: RealtimeOptions): Realtime {
    * order in which the names compress best.
    */
   const tools = {
-    topics,
-    callAll,
+    options,
+    safely,
+    UnavailableError,
     emit,
     randomHex,
+    topics,
     breaker,
     stats,
-    carrier,
+    getToken: () => inTime('getToken', async (signal) => options.getToken?.(signal), closing.signal),
+    user,
     driver,
     clock,
-    retryMs,
-    sleep,
-    getToken: () => inTime('getToken', async (signal) => options.getToken?.(signal), closing.signal),
-    traced,
+    createInbox,
+    callAll,
     createMembership,
+    traced,
+    carrier,
     report,
     inTime,
-    user,
-    createInbox,
-    safely,
-    feedTopic,
-    options,
-    UnavailableError,
+    sleep,
     refusal,
+    retryMs,
   }
   /** Who has no tokens never needs the code that knows users. */
   const users: Users = async (what, ...args: unknown[]) => {
@@ -417,7 +416,7 @@ export function createRealtime(options: RealtimeOptions): Realtime {
       ...tools,
       name,
       private: !!wanted.private,
-      feed: (wanted.private && name.startsWith(FEED)) || hasHistory(wanted),
+      feed: wanted.private && name.startsWith(FEED),
       users,
       onState: settleStatus,
       warn,
@@ -443,11 +442,6 @@ export function createRealtime(options: RealtimeOptions): Realtime {
 
   return {
     ...service,
-    get status() {
-      return status
-    },
-    onStatus: (listener) => addTo(listeners, listener),
-    refreshToken: () => users('refreshToken'),
     channel<Events extends EventSchemas>(name: string, channelOptions: ChannelOptions<Events> = {}): Channel<Events> {
       if (!name) throw refusal('No topic.', 'REALTIME_TOPIC_INVALID')
       return topicFor(name, channelOptions).subscribe(channelOptions) as unknown as Channel<Events>
@@ -472,7 +466,12 @@ export function createRealtime(options: RealtimeOptions): Realtime {
         channel.leave()
       }
     },
+    onStatus: (listener) => addTo(listeners, listener),
     publishChange: (change) => publishing('publishChange', [change]),
     publish: (...message) => publishing('publishNow', message),
+    refreshToken: () => users('refreshToken'),
+    get status() {
+      return status
+    },
   }
 }

@@ -36,8 +36,8 @@ export interface SubscriptionHandlers {
   /**
    * The payload as it was sent: any JSON, or a `Uint8Array`.
    *
-   * @param meta What the server says of a message that it keeps: `{ id, at, cursor }`; with an `action`, of what was done to one.
-   *   Not to be trusted to be that.
+   * @param meta What the server says of a message that it keeps: `{ id, at, cursor }`; with an `action`, of what was done to one;
+   *   with an `echo`, of one that was sent from here. Not to be trusted to be that.
    */
   onMessage(event: string, payload: unknown, meta?: unknown): void
   /** The whole state, each time it changes. */
@@ -66,9 +66,12 @@ export interface Subscription {
   /**
    * Resolves when the server has taken the message: any JSON. With `{ id, at, by }` where the server keeps it.
    *
+   * @param echo Asks for the message in its place among those of others, with this name as `echo` in its `meta`; of an empty name
+   *   only for the `meta`. The answer then says `echo: true`, where the server can do that.
+   *
    * @throws DriverError not `retryable` when it refuses this very message, and would again.
    */
-  send(event: string, payload: unknown, signal: AbortSignal): Promise<unknown>
+  send(event: string, payload: unknown, signal: AbortSignal, echo?: string): Promise<unknown>
   /** The same for bytes. Absent where it can't carry them. */
   sendBytes?(event: string, payload: Uint8Array, signal: AbortSignal): Promise<unknown>
   /** @throws DriverError not `retryable` when it refuses this very state: the engine does not send it again. */

@@ -13,7 +13,7 @@ export interface MessageMeta {
   readonly by?: string
   /**
    * Where the message is in its topic: `channel(topic, { from: position })` goes on after it. Absent for what another tab of this
-   * browser has just sent.
+   * browser has just sent, where the server is of a version that does not say it to that.
    */
   readonly position?: string
   /** Of the edit that the payload is of; see `MessageAction`. Only of what is read out of the history. */

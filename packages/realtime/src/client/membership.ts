@@ -2,6 +2,7 @@ import { emit, sleep, toError, withoutScope, type Clock, type DriverError } from
 import type { InTime } from '../base/in-time.ts'
 import { onPage } from '../base/page.ts'
 import { deferred, type Deferred } from '../base/promises.ts'
+import type { Rewind } from '../history/types.ts'
 import type { PresenceState, RealtimeDriver, Subscription } from '../driver.ts'
 import type { FeedInbox } from '../feed/feed-inbox.ts'
 import type * as FeedCode from '../feed/feed-code.ts'
@@ -14,8 +15,8 @@ export interface MembershipOptions {
   readonly name: string
   readonly driver: RealtimeDriver
   readonly private: boolean
-  /** What was missed is asked for, where the driver can say. */
-  feed: boolean | undefined
+  /** Where it is anything, what was missed is asked for, if the driver can say. */
+  feed: boolean | string | Rewind | undefined
   readonly user: User
   /** Calls what knows users, which is loaded late. After `ask` the token of `user` is right. */
   readonly users: Users
@@ -168,10 +169,11 @@ export function createMembership(topic: Audience, waitMs?: number, missed?: bool
         joined = await inTime('join', (inner) =>
           driver.subscribe(
             name,
-            { token, self: false, user: user.identity, private: options.private, presenceKey: topic.presenceKey },
+            { self: false, presenceKey: topic.presenceKey, user: user.identity, private: options.private, token },
             {
               onMessage(event, payload, meta) {
-                // Joined anew, it fetches everything from its cursor on.
+                // Joined anew, it fetches everything from its cursor on, which what comes until then must not pass.
+                if (lost.signal.aborted) return
                 if (!self.inbox) handOn(event, payload)
                 else if (!self.inbox.receive(event, payload, meta)) end()
               },

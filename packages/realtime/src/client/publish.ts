@@ -3,7 +3,6 @@ import type * as Core from '@msc/core'
 import type { Realtime } from '../create-realtime.ts'
 import type { InTime } from '../base/in-time.ts'
 import type { refusal } from '../base/refusal.ts'
-import type { feedTopic } from '../feed/feed-topic.ts'
 import { stamped, type StampTools } from '../base/stamped.ts'
 import type { OutgoingMessage, RealtimeDriver } from '../driver.ts'
 import { readBack, writable, type Written } from './outgoing.ts'
@@ -14,7 +13,6 @@ export interface PublishTools extends StampTools, Pick<typeof Core, 'Unavailable
   readonly driver: RealtimeDriver
   readonly clock: Core.Clock
   readonly inTime: InTime
-  readonly feedTopic: typeof feedTopic
   /** One for each engine, by which its health knows. */
   readonly breaker: { state: BreakerState }
   readonly stats: { published: number }
@@ -105,5 +103,5 @@ export function publishChange(
 ): Promise<void> {
   const [{ table, ownerId, type, record, old }] = readBack(written, given)
   const payload = { operation: type, schema: 'public', table, record: record ?? null, old_record: old ?? null }
-  return publishMessage([tools.feedTopic(table, ownerId), type, payload, { private: true }], tools)
+  return publishMessage([`feed:${table}:${ownerId}`, type, payload, { private: true }], tools)
 }

@@ -3,7 +3,7 @@
 import type * as Core from '@msc/core'
 import { isRaw } from '../base/exact-json.ts'
 import type { refusal } from '../base/refusal.ts'
-import { stamped, type StampTools } from '../base/stamped.ts'
+import { newStamp, stamped, type StampTools } from '../base/stamped.ts'
 import type { BroadcastResult } from '../create-realtime.ts'
 import type { Subscription } from '../driver.ts'
 import type { Member } from './members.ts'
@@ -81,11 +81,14 @@ const operations: Readonly<Record<Exclude<Operation, 'onOccupancy'>, Prepare>> =
     // A mistake is told at once, not when there is a connection.
     if (state !== 'connected' && !(payload instanceof Uint8Array)) writable(tools.refusal, tools.name, payload)
     return async (subscription, signal) => {
-      const answer = await send(subscription, event as string, payload, tools, signal)
+      // How far a history was heard is known by what comes of it: also where one's own message is.
+      const echo = inbox && ''
+      const answer = await send(subscription, event as string, payload, tools, signal, echo)
       const { id } = Object(answer) as { readonly id?: unknown }
       if (typeof id !== 'string') return { state: 'sent' }
       // What is read of the history later has it too.
       inbox?.sent(id)
+      noteSent(tools, id)
       return { state: 'sent', id }
     }
   },
@@ -229,6 +232,7 @@ export async function perform(
     const subscription = await ended(own.live, signal)
     // Too late, or another user's.
     signal.throwIfAborted()
+    if (!topic.members.has(member)) throw topic.options.refusal(`${name} was left.`, 'REALTIME_LEFT')
     return (await use(subscription, signal)) as never
   } finally {
     topic.waiting -= 1
@@ -273,7 +277,7 @@ async function keepIt(
   signal: AbortSignal,
   onKept: (result: BroadcastResult) => void,
 ): Promise<BroadcastResult | undefined> {
-  const { refusal: refuse, name, randomHex, carrier, users } = tools
+  const { refusal: refuse, name, users } = tools
   // Without an id, which only an object carries, it could be told twice.
   if (payload instanceof Uint8Array || {}.toString.call(payload) !== '[object Object]' || isRaw(payload))
     throw refuse(`Only an object can be kept for ${name}.`, 'REALTIME_PAYLOAD_INVALID', {
@@ -281,10 +285,11 @@ async function keepIt(
     })
   writable(refuse, name, payload)
   if (tools.user.identity === undefined) await users('ask')
-  const stamp = { id: randomHex(12), traceparent: carrier().traceparent, kept: true }
+  const stamp = { ...newStamp(tools), kept: true }
   const { keep } = await import('../outbox/outbox.ts')
   // It is kept for the user of now: only for as long as that is who asked for it.
   signal.throwIfAborted()
+  noteSent(tools, `${event} ${stamp.id}`)
   const message = stamped(payload, tools, stamp) as Readonly<Record<string, unknown>>
   return keep(tools, own, event, message, signal, onKept)
 }
@@ -303,16 +308,29 @@ function stateOf(given: unknown, tools: SendingTools): object {
   return state
 }
 
+/** Own messages that are known where they are read out of a history. */
+const MAX_SENT = 5000
+
+/** @param known The server's id; or the event, and the id of its stamp, by which it is known also where no answer comes. */
+function noteSent({ user }: SendingTools, known: string): void {
+  const sent = (user.sent ??= new Set())
+  const [oldest = ''] = sent.add(known)
+  if (sent.size > MAX_SENT) sent.delete(oldest)
+}
+
 async function send(
   subscription: Subscription,
   event: string,
   payload: unknown,
   tools: SendingTools,
   signal: AbortSignal,
+  echo: string | undefined,
 ): Promise<unknown> {
   const { refusal: refuse, name } = tools
   try {
-    const message: unknown = stamped(payload, tools)
+    const stamp = newStamp(tools)
+    const message: unknown = stamped(payload, tools, stamp)
+    noteSent(tools, `${event} ${stamp.id}`)
     const isBytes = message instanceof Uint8Array
     // JSON leaves these out, and no driver could tell. What has a `toJSON` still is what that makes nothing of.
     const { toJSON } = Object(payload) as { readonly toJSON?: unknown }
@@ -323,7 +341,7 @@ async function send(
       })
     assertFits(refuse, message, subscription.limits?.messageBytes)
     if (isBytes) return await subscription.sendBytes?.(event, message, signal)
-    return await subscription.send(event, message, signal)
+    return await subscription.send(event, message, signal, echo)
   } catch (error) {
     // Asked only of what has failed: writing it twice would cost every broadcast.
     if (!(payload instanceof Uint8Array)) writable(refuse, name, payload)

@@ -29,10 +29,6 @@ export interface Topic extends Audience {
 /** What a channel hears but messages. */
 type Heard = 'onAction' | 'onGap' | 'onError' | 'onReady' | 'onPresence' | 'onOccupancy'
 
-/** Does it ask for a history, in one of the ways that there are? */
-export const hasHistory = (wanted: ChannelOptions): boolean | undefined =>
-  (wanted.history || wanted.rewind || wanted.from) as boolean | undefined
-
 export function createTopic(options: TopicOptions): Topic {
   const { name } = options
   const members = new Set<Member>()
@@ -48,16 +44,18 @@ export function createTopic(options: TopicOptions): Topic {
         throw refusal(`${name} has other options.`, 'REALTIME_TOPIC_CONFLICT')
       }
       if (isNew) self.presenceKey = key
-      const isKept = hasHistory(wanted)
+      const isKept = wanted.history || wanted.rewind || wanted.from
       // A join that has not been sent yet carries it anyway.
       if ((!options.feed && (options.feed = isKept)) || isNew) self.membership.redo()
+      /** What its topic hears before it is known where this one begins. */
+      const early: Parameters<Member['tell']>[] = []
       const member: Member = {
         presenceKey: key,
-        reading: Promise.resolve(),
-        tell,
-        read: events && read.bind(undefined, name, events),
-        hears: new Set(),
         onInvalid: options.onInvalid,
+        hears: new Set(),
+        reading: Promise.resolve(),
+        tell: isKept ? (...message) => early.push(message) : tell,
+        read: events && read.bind(undefined, name, events),
       }
       members.add(member)
       /** Does something with a live subscription, for the user of now, after what was asked before. */
@@ -120,7 +118,8 @@ export function createTopic(options: TopicOptions): Topic {
       ] as const) {
         channel[operation] = request(operation)
       }
-      if (isKept) void self.feedCode.promise.then((code) => code.openHistory(self, member, channel, wanted))
+      if (isKept)
+        void self.feedCode.promise.then((code) => code.openHistory(self, member, channel, wanted, tell, early))
       return channel
     },
   } as Topic

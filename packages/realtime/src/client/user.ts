@@ -23,6 +23,8 @@ export interface User {
   latest?: Promise<void>
   /** Calls of `refreshToken` without a rest, and when the last one was. */
   hurried?: { readonly count: number; readonly at: number }
+  /** What this client has sent lately: ids of the server, and events with ids of its own. */
+  sent?: Set<string>
   /** Why rows that they see can't be loaded now. */
   trouble?: string | undefined
 }

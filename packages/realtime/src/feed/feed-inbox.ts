@@ -1,5 +1,7 @@
 import { metaOf } from '../history/meta.ts'
+import { isOwn } from '../history/own.ts'
 import { isAction, tellAction } from '../history/tell-action.ts'
+import type { MessageMeta } from '../base/message.ts'
 import type { Audience } from '../client/membership.ts'
 import type { Subscription } from '../driver.ts'
 import type { HandOn } from '../client/inbox.ts'
@@ -13,7 +15,7 @@ export interface FeedInbox {
   hold(): void
   /**
    * False when everything has to be fetched anew: it was too large to be sent, too much came before its turn, or it is of another
-   * history.
+   * history. Then it takes nothing before it is held again.
    */
   receive(event: string, payload: unknown, meta?: unknown): boolean
   /** A message of this client's own, which it does not hear. */
@@ -72,6 +74,9 @@ export function createFeedInbox(
     return false
   }
 
+  const isMine = (event: string, payload: unknown, meta: MessageMeta): boolean =>
+    sentIds.has(meta.id) || isOwn(topic?.options.user, event, payload, meta)
+
   const tell = (payload: unknown, raw: unknown): void => {
     if (topic) tellAction(topic.members, signal, topic.options.callAll, payload, raw)
   }
@@ -81,7 +86,9 @@ export function createFeedInbox(
     const meta = metaOf(raw)
     // A row says in its stamp where it is. What is said of a message that is kept goes before what its sender wrote.
     const own: unknown = meta?.position ?? stampOf(payload)?.cursor
+    const isEcho = (Object(raw) as { readonly echo?: unknown }).echo !== undefined
     if (!isCursor(own)) {
+      if (isEcho) return true
       // A feed carries rows, whatever else comes. What another tab sent has an id alone: the history has it too.
       if (!meta) deliver(event, payload ?? {})
       else if (!isKnown(meta.id)) deliver(event, payload, false, meta)
@@ -91,19 +98,23 @@ export function createFeedInbox(
     position ??= Position.of(own)
     if (taken === 'new') {
       if (isAction(raw)) tell(payload, raw)
-      else if (!(meta && sentIds.has(meta.id))) deliver(event, payload, true, meta)
+      else if (!isEcho && !(meta && isMine(event, payload, meta))) deliver(event, payload, true, meta)
     }
     return taken !== 'other'
   }
 
-  /** What comes after something that is still to be fetched has to wait, or the position would pass it. */
-  const hold = (): false => {
-    early = []
+  /** What comes after something that is still to be fetched is fetched with it, or the position would pass it. */
+  let isBehind = false
+  const refuse = (): false => {
+    isBehind = true
     return false
   }
 
   return {
-    hold,
+    hold() {
+      early = []
+      isBehind = false
+    },
     get position() {
       return position ? String(position) : cursor
     },
@@ -115,9 +126,10 @@ export function createFeedInbox(
       // By its type alone: a function that is called from here as well would be a file of its own, which a page loads first.
       // What is kept has a position, and says nothing else.
       const { more } = Object(meta) as { readonly more?: unknown }
-      if (metaOf(meta)?.position === undefined && (more ?? stampOf(payload)?.more) === true) return hold()
-      if (!early) return handOn(event, payload, meta) || hold()
-      if (early.length >= MAX_EARLY) return false
+      if (metaOf(meta)?.position === undefined && (more ?? stampOf(payload)?.more) === true) return refuse()
+      if (isBehind) return false
+      if (!early) return handOn(event, payload, meta) || refuse()
+      if (early.length >= MAX_EARLY) return refuse()
       early.push([event, payload, meta])
       return true
     },
@@ -126,6 +138,7 @@ export function createFeedInbox(
       if (position) cursor = String(position)
       position = undefined
       let missing = since === undefined || unknown
+      const read = new Set<string>()
       for (let more = since !== undefined; more;) {
         const page = await inTime('history', async (signal) => since?.(cursor, signal))
         if (!page || page.gap) missing = true
@@ -137,7 +150,8 @@ export function createFeedInbox(
           // Whoever leaves in a handler of it goes on from there.
           cursor = reach(meta?.position ?? stampOf(payload)?.cursor)
           if (isAction(raw)) tell(payload, raw)
-          else if (!meta || !sentIds.has(meta.id)) deliver(event, payload, isExact, meta)
+          else if (!meta || !isMine(event, payload, meta)) deliver(event, payload, isExact, meta)
+          if (meta) read.add(meta.id)
         }
         // All of the page has been handed on, also what has no place of its own.
         cursor = page?.cursor
@@ -147,7 +161,12 @@ export function createFeedInbox(
       caughtUp = cursor
       const waited = early ?? []
       early = undefined
-      for (const message of waited) if (!handOn(...message)) missing = true
+      for (const message of waited) {
+        // What another tab has sent may have come without a place of its own.
+        const said = metaOf(message[2])
+        if (said && said.position === undefined && read.has(said.id)) isKnown(said.id)
+        else if (!handOn(...message)) missing = true
+      }
       unknown = false
       return missing
     },

@@ -12,13 +12,15 @@ import { TOO_LARGE } from '../server/history/unstorable.ts'
 import { digitsOfExponents } from '../server/wire/exact.ts'
 import { actionOf, HISTORY_COLUMNS, MAX_ROW_BYTES, versionOf, type EventRow } from './message.ts'
 import type { FeedPageJson } from './page.ts'
+import { atOnce, type Ask } from './reading/queries.ts'
 
 /** What a source can do with the messages of channels, which are not its own. */
 export interface FeedKeeping {
   /** Writes messages, all or none, which then come live. Their ids, in order: of one that was written before, the id of then. */
   append(messages: readonly NewMessage[]): Promise<readonly string[]>
-  keptSince(topic: string, isPrivate: boolean, after: string | undefined, max: number): Promise<FeedPageJson>
-  latest(topic: string, isPrivate: boolean, wish: LatestWish): Promise<FeedPageJson>
+  /** @param ask As of the source's `since`. */
+  keptSince(topic: string, isPrivate: boolean, after: string | undefined, max: number, ask?: Ask): Promise<FeedPageJson>
+  latest(topic: string, isPrivate: boolean, wish: LatestWish, ask?: Ask): Promise<FeedPageJson>
   /** A message that is neither deleted nor older. */
   find(topic: string, isPrivate: boolean, id: string, sinceMs: number): Promise<Found | undefined>
   /** Does something to a message, which then comes live. */
@@ -67,18 +69,18 @@ export function createKeeping(
       if (rows.some(({ id }) => id === null)) throw tooLarge()
       return rows.map(({ id }) => `f${id}`)
     },
-    async keptSince(topic, isPrivate, after, max) {
+    async keptSince(topic, isPrivate, after, max, ask = atOnce) {
       await begun()
-      const rows = await query<Row>(SINCE, [topic, after ?? null, max, isPrivate])
+      const rows = await ask(() => query<Row>(SINCE, [topic, after ?? null, max, isPrivate]))
       await announce(topic, rows.filter(isEvent))
       const page = pageOf(rows)
       if (page.gap) onGap()
       return page
     },
-    async latest(topic, isPrivate, { max, before, id, sinceMs, newest }) {
+    async latest(topic, isPrivate, { max, before, id, sinceMs, newest }, ask = atOnce) {
       await begun()
       const [end, only] = [before, id].map((each) => (each === undefined ? null : rowOf(each)))
-      const rows = await query<LatestRow>(LATEST, [topic, isPrivate, end, sinceMs, max, only, newest])
+      const rows = await ask(() => query<LatestRow>(LATEST, [topic, isPrivate, end, sinceMs, max, only, newest]))
       await announce(topic, rows.filter(isEvent))
       return pageOf(rows, stateOf)
     },

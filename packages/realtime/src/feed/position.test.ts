@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { alongPage, Position, isCursor, withinPage } from './position.ts'
+import { alongPage, besides, Position, isCursor, withinPage } from './position.ts'
 
 const EPOCH = '00000000-0000-0000-0000-000000000000'
 
@@ -126,5 +126,25 @@ describe('a position', () => {
     const paged = alongPage(within, `${EPOCH}:110:110:`)
     expect([paged(undefined), paged(first), paged(second)]).toEqual([4, 5, 6].map((n) => within.replace('@4', `@${n}`)))
     expect(alongPage(undefined, `${EPOCH}:110:110:`)(first)).toBe(first)
+  })
+
+  it('has a message alone that was heard, and nothing of what was before it', () => {
+    const from = `${EPOCH}:100:100:`
+    const heard = besides(from, `${EPOCH}:105:105:+105.9`)
+    expect(heard).toBe(`${from}+105.9`)
+    const position = Position.of(heard) as Position
+    expect([position.take(`${EPOCH}:105:105:+105.9`), position.take(`${EPOCH}:100:100:+100.4`)]).toEqual([
+      'known',
+      'new',
+    ])
+    // What it shows already, what is of another history, and where a page has been read in part.
+    expect(besides(from, `${EPOCH}:90:90:+90.1`)).toBe(from)
+    expect(besides(from, `${EPOCH.replace('0', '1')}:105:105:+105.9`)).toBe(from)
+    expect(besides(`${from}>110:110:@4`, `${EPOCH}:105:105:+105.9`)).toBe(`${from}>110:110:@4`)
+    // As many as have room.
+    let full = from
+    for (let xid = 200; xid < 3000; xid++) full = besides(full, `${EPOCH}:${xid}:${xid}:+${xid}.${xid}`)
+    expect(isCursor(full)).toBe(true)
+    expect(full.length).toBeGreaterThan(15_000)
   })
 })

@@ -89,6 +89,14 @@ export class Position {
     return taken
   }
 
+  /** Counts a message alone as heard, by its own cursor: not what was before it. */
+  takeAlone(cursor: string): void {
+    const { epoch, heard } = parse(cursor)
+    if (epoch !== this.#epoch) return
+    for (const [xid, id] of heard)
+      if (!isVisible(this.#snapshot, xid) && (this.#heard.get(xid) ?? -1) < id) this.#heard.set(xid, id)
+  }
+
   /** Whether a cursor is of the same history. */
   isOf(cursor: string): boolean {
     return parse(cursor).epoch === this.#epoch
@@ -152,6 +160,14 @@ function parse(cursor: string): Parsed {
       return [Number(xid), Number(id)]
     }),
   }
+}
+
+/** A cursor of which also this message is known to be heard, and nothing before it. As it was, where that has no room in it. */
+export function besides(cursor: string, own: string): string {
+  const position = isWithinPages(cursor) ? undefined : Position.of(cursor)
+  position?.takeAlone(own)
+  const said = String(position)
+  return isCursor(said) ? said : cursor
 }
 
 /** Whether a cursor is in the middle of a history that is read page by page. */

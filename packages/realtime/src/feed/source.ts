@@ -28,7 +28,18 @@ import { keepPruned, type OutboxStats, type Pruning } from './pruning.ts'
 import { Backlog } from './reading/backlog.ts'
 import { catchUp, takeAnnounced, type Reading } from './reading/catch-up.ts'
 import { createHandingOn } from './reading/hand-on.ts'
-import { ANNOUNCED, EMPTIED, NOW, REPLAY, rowsOf, SINCE, type PageRow, type Query } from './reading/queries.ts'
+import {
+  ANNOUNCED,
+  atOnce,
+  EMPTIED,
+  NOW,
+  REPLAY,
+  rowsOf,
+  SINCE,
+  type Ask,
+  type PageRow,
+  type Query,
+} from './reading/queries.ts'
 
 export type { FeedMessage } from './message.ts'
 export type { OutboxStats } from './pruning.ts'
@@ -66,8 +77,11 @@ export interface FeedSource {
    * @throws DriverError `DRIVER_CLOSED`; ConfigError `REALTIME_FEEDS_IN_USE` when it was started before.
    */
   start(publish: (message: FeedMessage) => void): Promise<void>
-  /** `after`: a cursor of an earlier page or message; `undefined` asks where the feed is now. */
-  since(topic: string, after: string | undefined, max: number): Promise<FeedHistory>
+  /**
+   * @param after A cursor of an earlier page or message; `undefined` asks where the feed is now.
+   * @param ask Runs each statement; what else is waited for is no part of it. Default: at once.
+   */
+  since(topic: string, after: string | undefined, max: number, ask?: Ask): Promise<FeedHistory>
   /** The latest messages of a topic from a time (milliseconds since the epoch) on, oldest first. */
   replay(topic: string, sinceMs: number, max: number): Promise<FeedHistory['events']>
   /** Keeps the messages of channels too. Absent where it can't. */
@@ -150,10 +164,10 @@ export function feedSource(options: FeedSourceOptions): FeedSource {
     await lanes?.settle(topic, missing.map((row) => toMessage(row)).filter(isAnnounced))
   }
   /** Whoever is told a gap loads everything, which may be in a cache. */
-  const announceEmptied = async (topic: string): Promise<void> => {
+  const announceEmptied = async (topic: string, ask: Ask): Promise<void> => {
     if (!lanes || !topic.startsWith(FEED)) return
     const [, table = ''] = topic.split(':')
-    await announce(topic, await query<EventRow>(EMPTIED, [`feed!${table}`]))
+    await announce(topic, await ask(() => query<EventRow>(EMPTIED, [`feed!${table}`])))
   }
 
   /** What was announced, as far as it fits into one answer. */
@@ -266,15 +280,17 @@ export function feedSource(options: FeedSourceOptions): FeedSource {
         throw error
       })
     },
-    async since(topic, after, max) {
+    async since(topic, after, max, ask = atOnce) {
       // Whoever asked before it knows where it began could miss what lies between.
       await starting
-      const rows = await query<PageRow>(SINCE, [topic, after ?? null, max, reading?.position.snapshot ?? null])
+      const rows = await ask(() =>
+        query<PageRow>(SINCE, [topic, after ?? null, max, reading?.position.snapshot ?? null]),
+      )
       const page = rows[0]
       await sendAwayFirst(page)
       if (page?.gap) {
         gaps += 1
-        await announceEmptied(topic)
+        await announceEmptied(topic, ask)
       }
       const found = rowsOf(rows)
       await announce(topic, found)

@@ -9,9 +9,10 @@ import type { ChannelOptions } from '../create-realtime.ts'
 import type { Subscription } from '../driver.ts'
 import type { FeedPage } from '../feed/page.ts'
 import { isFeed } from '../feed/feed-inbox.ts'
-import { alongPage, isCursor, isWithinPages, Position } from '../feed/position.ts'
+import { alongPage, besides, isCursor, isWithinPages, Position } from '../feed/position.ts'
 import { assertAmounts } from './amounts.ts'
 import { isDeleted, metaOf } from './meta.ts'
+import { isOwn } from './own.ts'
 import { isAction, tellAction } from './tell-action.ts'
 
 /** Live messages that wait for the ones before them; with more than that, the beginning is given up and a gap told. */
@@ -31,13 +32,25 @@ interface Beginning {
   /** Messages of it that this membership of the topic has not heard yet, by their own cursors. */
   ahead: readonly string[]
   of?: Membership
+  /** Where it ended that had nothing. */
+  end?: string | undefined
 }
 
 /**
  * Gives a channel its position, and the beginning that it asks for: the latest messages or what came after a position, then
  * what came live meanwhile. A subscriber has a beginning of its own, however long the topic has been live for others.
+ *
+ * @param tell Tells the subscriber something, in its turn.
+ * @param early What the topic has heard since there is this subscriber.
  */
-export function openHistory(topic: Topic, member: Member, channel: RawChannel, asked: Wanted): void {
+export function openHistory(
+  topic: Topic,
+  member: Member,
+  channel: RawChannel,
+  asked: Wanted,
+  tell: Member['tell'],
+  early: readonly Parameters<Member['tell']>[],
+): void {
   const wanted = { from: asked.from, rewind: validRewind(topic, asked.rewind) }
   const beginning: Beginning = { told: wanted.from, isOver: !(wanted.rewind || wanted.from), ahead: [] }
   const position = (): string | undefined => furthest(topic, beginning)
@@ -52,7 +65,10 @@ export function openHistory(topic: Topic, member: Member, channel: RawChannel, a
     leave()
   }
   Object.defineProperty(channel, 'position', { get, enumerable: true })
-  if (!beginning.isOver) void begin(topic, member, wanted, beginning).then(() => (beginning.isOver = true))
+  if (beginning.isOver) {
+    member.tell = tell
+    for (const message of early) tell(...message)
+  } else void begin(topic, member, wanted, beginning, tell, early).then(() => (beginning.isOver = true))
 }
 
 /** Where the topic is, and past what the beginning had before the topic heard of it. */
@@ -137,7 +153,11 @@ function followReading(
   const others = [...member.hears]
   member.hears.clear()
   for (const each of [...own, ...others]) member.hears.add(each)
-  return () => (now().pending === 0 ? position() : now().told)
+  return () => {
+    const { own: membership, pending, told } = now()
+    if (pending === 0) return position()
+    return told ?? (beginning.of === membership ? beginning.end : undefined)
+  }
 }
 
 /** Where a message is: what the server says of it goes before what is in its payload, where a feed's rows have it. */
@@ -145,33 +165,50 @@ const placeOf = ({ options }: Topic, meta: MessageMeta | undefined, stamp: Stamp
   meta?.position ?? (isFeed(options) ? stamp.cursor : undefined)
 
 /** Never rejects. */
-async function begin(topic: Topic, member: Member, wanted: Wanted, beginning: Beginning): Promise<void> {
-  const { clock, retryMs, callAll, createInbox, name } = topic.options
-  const { tell } = member
+async function begin(
+  topic: Topic,
+  member: Member,
+  wanted: Wanted,
+  beginning: Beginning,
+  tell: Member['tell'],
+  early: readonly Parameters<Member['tell']>[],
+): Promise<void> {
+  const { clock, retryMs, callAll, createInbox, name, user } = topic.options
   let held: (readonly [tellIt: () => unknown, at: unknown, id: string | undefined])[] = []
   let isFull = false
   let missing = false
-  let position: Position | undefined
+  /** Where the beginning ends; of each history, where it was replaced by another meanwhile. */
+  let ends: Position[] = []
   let ids: ReadonlySet<string> = new Set()
 
   /** What the beginning had already, as the server, or the tab that has sent it, may hand it on a moment later. */
   const isKnown = (at: unknown, id: string | undefined): boolean => {
     // What another tab of this browser has sent has no position.
     if (!isCursor(at)) return id !== undefined && ids.has(id)
-    if (!position) return false
-    const taken = position.take(at)
-    if (taken === 'other') position = Position.of(at)
-    return taken === 'known'
+    for (const end of ends) {
+      const taken = end.take(at)
+      if (taken !== 'other') return taken === 'known'
+    }
+    const next = Position.of(at)
+    if (ends.length > 0 && next) ends.push(next)
+    return false
   }
-  /** With something missing it stays: whoever leaves before that is told has to hear of it when they go on. */
-  const reach = (at: string | undefined): void => {
-    if (!member.read && !missing && !isFull && at !== undefined) beginning.told = at
+  /** Whoever goes on hears nothing of their own, as if they had stayed; the latest messages are everybody's. */
+  const isPassed = (event: string, payload: unknown, meta: MessageMeta | undefined): boolean =>
+    wanted.from !== undefined && isOwn(user, event, payload, meta)
+  /** With something missing it stays: whoever leaves before that is told has to hear of it when they go on, and of no message twice. */
+  const reach = (at: string | undefined, message: unknown): void => {
+    if (member.read) return
+    if (!missing && !isFull) beginning.told = at ?? beginning.told
+    else if (beginning.told !== undefined && isCursor(message)) beginning.told = besides(beginning.told, message)
   }
-  member.tell = (...message) => {
+  const hold: Member['tell'] = (...message) => {
     const [, , , , , meta, stamp] = message
     if (held.length < MAX_HELD) held.push([() => tell(...message), placeOf(topic, meta, stamp), meta?.id])
     else isFull = true
   }
+  for (const message of early) hold(...message)
+  member.tell = hold
 
   for (let attempt = 0; attempt < MAX_TRIES && topic.members.has(member);) {
     const own = topic.membership
@@ -187,7 +224,9 @@ async function begin(topic: Topic, member: Member, wanted: Wanted, beginning: Be
         continue
       }
       missing = pages.some(({ gap }) => gap)
-      position = Position.of(pages.at(-1)?.cursor)
+      ends = pages
+        .filter((_page, nth) => pages[nth + 1]?.gap ?? true)
+        .flatMap(({ cursor }) => Position.of(cursor) ?? [])
       ids = latestIds(pages)
       member.tell = tell
       const handOn = createInbox([member], own.signal, name)
@@ -201,14 +240,16 @@ async function begin(topic: Topic, member: Member, wanted: Wanted, beginning: Be
           const { _msc } = Object(payload) as Stamped
           const at = placeOf(topic, metaOf(meta), Object(_msc) as Stamp)
           if (isCursor(at)) heard.push(at)
-          reach(follow(at))
+          reach(follow(at), at)
           if (isAction(meta)) tellAction([member], own.signal, callAll, payload, meta)
           // Nobody is shown what is there no more; `history` says that it was.
-          else if (!isDeleted(meta)) handOn(event, payload, true, metaOf(meta))
+          else if (!isDeleted(meta) && !isPassed(event, payload, metaOf(meta)))
+            handOn(event, payload, true, metaOf(meta))
         }
       }
       const known = Position.of(own.inbox?.position)
       beginning.of = own
+      if (heard.length === 0 && !missing) beginning.end = pages.at(-1)?.cursor
       beginning.ahead = heard.filter((each) => known?.take(each) === 'new')
       break
     } catch (error) {
@@ -236,7 +277,7 @@ async function begin(topic: Topic, member: Member, wanted: Wanted, beginning: Be
   if (!topic.members.has(member) || topic.membership.signal.aborted) return
   for (const [tellIt, at, id] of waited) {
     if (isKnown(at, id)) continue
-    reach(position && String(position))
+    reach(ends.length > 0 ? String(ends.at(-1)) : undefined, at)
     tellIt()
   }
   if (missing || isFull) callAll([member], 'onGap')

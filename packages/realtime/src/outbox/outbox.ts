@@ -245,7 +245,9 @@ export async function sendKept(
       if (waitMs > 0) return waitMs
       try {
         assertFits(tools.refusal, payload, to.limits?.messageBytes)
-        const answer: unknown = await own.inTime('broadcast', (inner) => to.send(event, payload, inner))
+        const answer: unknown = await own.inTime('broadcast', (inner) =>
+          to.send(event, payload, inner, own.inbox && ''),
+        )
         store?.removeItem(key)
         const { id, at } = Object(answer) as { readonly id?: unknown; readonly at?: unknown }
         const said = { ...(typeof id === 'string' && { id }), ...(typeof at === 'string' && { at }) }

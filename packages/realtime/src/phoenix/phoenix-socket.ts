@@ -263,8 +263,8 @@ export function createSocket(url: URL, options: SocketOptions): PhoenixSocket {
       /** What nobody waits to be answered. */
       const tell = (event: string, payload: object): void =>
         wire.send({ joinRef, ref: String(++ref), topic, event, payload })
-      const send: Subscription['send'] = (event, payload, sendSignal) =>
-        push('broadcast', { type: 'broadcast', event, payload }, sendSignal)
+      const send: Subscription['send'] = (event, payload, sendSignal, echo) =>
+        push('broadcast', { type: 'broadcast', event, payload, echo }, sendSignal)
       return {
         // It says `null` where there is none.
         limits: { messageBytes: told?.frame_bytes ?? undefined, presenceBytes: told?.presence_bytes ?? undefined },

@@ -122,15 +122,19 @@ it('goes on where it was with a history, when its page is shown again', async ()
       await server.publish({ topic: 'kept', event: 'note', payload: { n }, private: false })
     })
   let position: () => unknown = () => undefined
+  let sendOwn: () => Promise<unknown> = () => Promise.reject(new Error('not yet'))
   function Room() {
     const room = useChannel('kept', { note: ({ n }) => told.push(n) }, { history: true, onGap: () => told.push('gap') })
     position = room.position
+    sendOwn = () => room.broadcast('note', { n: 'own' })
     return null
   }
   await show(<Room />)
   await until(() => expect(position()).toBeDefined())
   await say(1)
   await until(() => expect(told).toEqual([1]))
+  // Its own it does not hear, out of the history either.
+  await act(async () => void (await sendOwn()))
   await show(<Room />, 'hidden')
   await say(2)
   await show(<Room />)

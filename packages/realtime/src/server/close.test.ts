@@ -102,23 +102,39 @@ it('takes nothing once it is closed, which would reach nobody, and says so', asy
   await other.close()
 })
 
-it('does not take what a request says whose sender was still looked at when it closed', async () => {
+it.each([
+  [
+    'takes nothing of what a request says',
+    'realtime/v1/api/broadcast',
+    { messages: [{ topic: 'room', event: 'e', payload: {}, private: true }] },
+  ],
+  ['reads nothing of a feed', 'rest/v1/rpc/msc_feed_since', { topic: 'feed:items:a' }],
+])('%s whose sender was still looked at when it closed', async (_what, path, body) => {
   const [asked, answer] = [deferred<void>(), deferred<boolean>()]
+  let reads = 0
   const server = createRealtimeServer({
     jwtSecret,
     authorize() {
       asked.resolve()
       return answer.promise
     },
+    feeds: {
+      start: async () => undefined,
+      since: async () => {
+        reads += 1
+        return { cursor: '', events: [], gap: false, more: false }
+      },
+      replay: async () => [],
+      close: async () => undefined,
+    },
   })
   const headers = { authorization: `Bearer ${await signTestToken(jwtSecret, { sub: 'a' })}` }
-  const body = JSON.stringify({ messages: [{ topic: 'room', event: 'e', payload: {}, private: true }] })
-  const request = new Request('http://x/realtime/v1/api/broadcast', { method: 'POST', body, headers })
+  const request = new Request(`http://x/${path}`, { method: 'POST', body: JSON.stringify(body), headers })
   const answered = server.handleRequest(request)
   await asked.promise
   await server.close()
   answer.resolve(true)
-  expect((await answered)?.status).toBe(503)
+  expect([(await answered)?.status, reads]).toEqual([503, 0])
 })
 
 it.each(['//', '/\\', '*', 'http://[', '/%', '/realtime/v1/%zz?apikey=%'])(

@@ -25,6 +25,7 @@ import { answerIncoming } from './http/node.ts'
 import { createPolls } from './http/polls.ts'
 import { broadcastMany, broadcastOne, readSince } from './http/rest.ts'
 import { createMatchRoute } from './http/routes.ts'
+import { createTurns } from './http/turns.ts'
 import { operate } from './operate/operate.ts'
 import { assertServerOptions, type RealtimeServerOptions } from './options.ts'
 import { askInTime } from './policies/permissions.ts'
@@ -37,8 +38,6 @@ import { createRooms } from './rooms/rooms.ts'
 import { createRuntime } from './runtime.ts'
 import { isFeedTopic, type SessionContext } from './session/context.ts'
 
-/** What is refused here is taken by another server, or by the next one. */
-const RETRY = { 'retry-after': '1' }
 /** What one client more adds to the time over which all come back: some 170 in a second. */
 const SPREAD_EACH_MS = 6
 const MAX_SPREAD_MS = 60_000
@@ -65,7 +64,8 @@ export function createRealtimeServer(options: RealtimeServerOptions): RealtimeSe
   const departures = createDepartures(rooms)
   const occupancies = createOccupancies(rooms)
   const ask = askInTime(options.authorize, runtime)
-  const history = historyFrom(options.history, options.feeds, rooms)
+  const turns = createTurns()
+  const history = historyFrom(options.history, options.feeds && turns.over(options.feeds), rooms)
   const spreadMs = (): number => Math.min(MAX_SPREAD_MS, clients.size * SPREAD_EACH_MS)
   const context: SessionContext = {
     rooms,
@@ -221,10 +221,10 @@ export function createRealtimeServer(options: RealtimeServerOptions): RealtimeSe
     )
   }
 
-  const gone = (): Response | undefined => (closing ? fail(503, 'Going away', RETRY) : undefined)
+  const gone = (): Response | undefined => (closing ? fail(503, 'Going away') : undefined)
   const full = (): Response | undefined => {
     const why = shut()
-    return why && fail(...why, why[0] === 503 ? RETRY : {})
+    return why && fail(...why)
   }
   const anywhere = createAnywhere({ directed: link?.directed, admission, maxBytes: limits.frameBytes })
   const { newSession } = anywhere
@@ -235,6 +235,7 @@ export function createRealtimeServer(options: RealtimeServerOptions): RealtimeSe
     clients,
     session: context,
     admission,
+    turns,
     newSession,
     full,
   })
@@ -262,7 +263,7 @@ export function createRealtimeServer(options: RealtimeServerOptions): RealtimeSe
     gone,
     mayReadMetrics: operating.mayReadMetrics,
     handlers: {
-      health: () => (draining.isOn ? fail(503, 'Going away', RETRY) : operating.answerHealth()),
+      health: () => (draining.isOn ? fail(503, 'Going away') : operating.answerHealth()),
       metrics: operating.answerMetrics,
       events: events.open,
       frames: anywhere.route('frames', events.receive),

@@ -15,7 +15,7 @@ export interface KickOptions extends Kicked {
 export interface Ending {
   disconnect(ended: Ended, reason?: string): number
   kick(kicked: KickOptions, reason?: string): number
-  /** @param options.at When that was, in milliseconds since the epoch. Default: now. */
+  /** @param options.at Until when tokens were issued, in milliseconds since the epoch. Default: until now. */
   revoke(revoked: Revoked, options?: { readonly reason?: string; readonly at?: number }): number
 }
 
@@ -37,6 +37,8 @@ export interface EndingHere extends Ending {
    * heard. Nothing happens by what is known.
    */
   keepOut(kicked: Kicked, leftMs: number, id?: string): void
+  /** Now, as far as tokens are concerned: see `Revocations`. */
+  issuedUntil(): number
   /** The same of tokens that another server has taken back, and when. */
   takeBack(revoked: Iterable<readonly [revoked: Revoked, at: number]>): void
 }
@@ -73,6 +75,7 @@ export function createEnding({ clients, liveness, bans, revocations, counters }:
   }
   return {
     disconnect,
+    issuedUntil: revocations.issuedUntil,
     kick(kicked, reason, { before, id } = {}) {
       const { forMs = 0, topic, sub, sessionId } = kicked
       assertNumbers('realtime', { forMs }, { forMs: { least: 0, most: Infinity } }, 'kick')

@@ -1,5 +1,9 @@
+import { once } from 'node:events'
+import type { IncomingMessage } from 'node:http'
 import { createManualClock } from '@msc/core/testing'
 import { afterEach, describe, expect, it } from 'vitest'
+import { WebSocket } from 'ws'
+import type { FeedKeeping } from '../feed/keeping.ts'
 import type { FeedSource } from '../feed/source.ts'
 import { openRaw, type RawSocket } from '../testing/raw-socket.ts'
 import { signTestToken } from '../testing/tokens.ts'
@@ -97,6 +101,37 @@ describe('limits of open sockets', () => {
     await open(server, 'a')
     await expect(open(server, 'a')).rejects.toThrow('429')
     third.socket.close()
+  })
+
+  it('of the whole server say so too, at every door', async () => {
+    const server = await serve({ limits: { connections: 1 } })
+    await open(server, 'a')
+    const refused = { message: '429 {"error":"Too many connected users"}', headers: { 'retry-after': '10' } }
+    await expect(open(server, 'b')).rejects.toMatchObject(refused)
+    // One that would say later whose it is.
+    const socket = new WebSocket(`${server.url.replace('http', 'ws')}/realtime/v1/websocket?vsn=2.0.0`)
+    const [, answer] = (await once(socket, 'unexpected-response')) as [unknown, IncomingMessage]
+    expect([answer.statusCode, answer.headers['retry-after']]).toEqual([429, '10'])
+    const token = await signTestToken(jwtSecret, { sub: 'b' })
+    const headers = { authorization: `Bearer ${token}` }
+    for (const [path, method] of [
+      ['events', 'GET'],
+      ['events?topic=t', 'GET'],
+      ['poll', 'POST'],
+    ] as const) {
+      const { status, headers: said } = await fetch(`${server.url}/realtime/v1/${path}`, { method, headers })
+      expect([path, status, said.get('retry-after')]).toEqual([path, 429, '10'])
+    }
+    await expect(
+      server.connect(
+        token,
+        () => undefined,
+        () => undefined,
+      ),
+    ).rejects.toMatchObject({
+      code: 'REALTIME_RATE_LIMITED',
+      retryAfterMs: 10_000,
+    })
   })
 
   it('count anonymous visitors by address alone, an IPv6 household as one', async () => {
@@ -213,6 +248,23 @@ describe('limits of what a socket says', () => {
 })
 
 describe('limits of requests', () => {
+  it('are no reason for 503, as while the database can not answer, which says when to try again too', async () => {
+    const away = async (): Promise<never> => {
+      throw new Error('The database is away.')
+    }
+    const feeds = { ...countedFeeds(), since: away, keeping: { append: away } as unknown as FeedKeeping }
+    const server = await serve({ feeds, history: [{ topics: 't' }], onError: () => undefined })
+    const token = await signTestToken(jwtSecret, { sub: 'a' })
+    const answers = [
+      await post(server, BROADCAST, messages(1), token),
+      await post(server, '/rest/v1/rpc/msc_feed_since', { topic: 'feed:items:a' }, token),
+    ]
+    expect(answers.map(({ status, headers }) => [status, headers.get('retry-after')])).toEqual([
+      [503, '1'],
+      [503, '1'],
+    ])
+  })
+
   it('take no 5 000 messages in one request, and 300 in a minute', async () => {
     const clock = createManualClock()
     const server = await serve({ clock, limits: { frameBytes: 1_000_000 } })

@@ -2,9 +2,8 @@ import { UnavailableError } from '@msc/core'
 import { payloadText, unwritable } from '../base/payload-text.ts'
 import type { OutgoingMessage } from '../driver.ts'
 import type { Departures } from './admission/departures.ts'
-import { broadcast, broadcastFeed, broadcastKept, hasRoomFor, type Broadcast } from './rooms/broadcast.ts'
+import { broadcast, broadcastFeed, broadcastKept, hasRoomFor, type Broadcast, type From } from './rooms/broadcast.ts'
 import type { Gaps } from './bus/gaps.ts'
-import type { Connection } from './entrance/connection.ts'
 import type { Rooms } from './rooms/rooms.ts'
 import { isFeedTopic } from './session/context.ts'
 import { ROOM_BUSY } from './session/refusal.ts'
@@ -64,7 +63,7 @@ export function publishFeed({ rooms, departures, history, gaps }: FeedPorts, mes
   if (message.kind === 'access') return void rooms.runtime.attempt('send away', () => departures.take(message))
   if (message.kind === 'missed') return tellMissed(departures, gaps)
   const { id, at, by, cursor, topic, event, json, bytes, kind, action, private: isPrivate } = message
-  const handOnKept = (kept: Broadcast, from?: Connection): void => {
+  const handOnKept = (kept: Broadcast, from?: From): void => {
     if (!broadcastKept(rooms, kept, from)) gaps.inRoom(topic, isPrivate)
   }
   const said = { event, payload: bytes ?? json, private: isPrivate }

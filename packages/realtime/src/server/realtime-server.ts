@@ -66,7 +66,8 @@ export interface RealtimeServer {
   kick(kicked: KickOptions, reason?: string): number
   /**
    * Takes back the tokens of an account, or of one session, that were issued until now (`iat`, in seconds: a token of this very
-   * second counts too), and those that do not say when. Its connections end at once, and every door refuses these tokens for as
+   * second counts too), and those that do not say when. Where tokens of the last minutes have shown that the clock of whoever issues
+   * them is ahead, by five minutes at most, it is now by that clock. Its connections end at once, and every door refuses these tokens for as
    * long as one of them could live. This process remembers it, at most `limits.revocations` of them, until it ends.
    *
    * @returns How many connections were ended.
@@ -77,7 +78,7 @@ export interface RealtimeServer {
    * The latest messages of a topic that is kept, oldest first, as they are now, and the position behind them: for a page that is
    * rendered with them, whose channel goes on from there (`from`).
    *
-   * @throws ConfigError `REALTIME_NOT_KEPT`; ValidationError as `publish` for the topic; what the database rejects with when it is away.
+   * @throws ConfigError `REALTIME_NOT_KEPT`, `OPTION_INVALID` for a `limit` that is no whole number above zero, and the like; ValidationError as `publish` for the topic; what the database rejects with when it is away.
    */
   history(topic: string, wish?: KeptWish): Promise<KeptPage>
   /**

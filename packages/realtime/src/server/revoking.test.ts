@@ -139,6 +139,39 @@ describe('revoke', () => {
     expect(await stays.ask('phoenix', 'heartbeat')).toMatchObject({ status: 'ok' })
   })
 
+  it('shuts every door to tokens of before where whoever issues them is ahead, and to none of after', async () => {
+    const server = await serve({ limits: { perAccount: false, perAddress: false } })
+    const second = now()
+    const token = await sign('a', 's1', second + 60)
+    const socket = await open(server, token)
+    server.revoke({ sub: 'a' })
+    expect(await socket.ended).toEqual([1008, 'Revoked'])
+    expect(await doors(server, token)).toEqual(all(false))
+    expect(await doors(server, await sign('a', 's1', now() + 62))).toEqual(all(true))
+  })
+
+  it('does so where another server has seen that they are ahead, also on one that starts later', async () => {
+    const hub = createMemoryBusHub()
+    const limits = { perAccount: false, perAddress: false } as const
+    const [here, there] = [await serve({ bus: memoryBus(hub), limits }), await serve({ bus: memoryBus(hub), limits })]
+    await expect.poll(() => [here, there].map((server) => server.stats().bus?.others)).toEqual([1, 1])
+    const second = now()
+    const tokens = [await sign('a', 's1', second + 60), await sign('b', 's2', second + 60)] as const
+    const heard = await open(here, await sign('c', 's3'))
+    await heard.ask('realtime:t', 'phx_join', join())
+    for (const token of tokens) expect(await post(there, '/realtime/v1/api/broadcast', BODY, token)).toBe(202)
+    // What was said before it was heard too.
+    await expect.poll(() => heard.heard.length).toBe(2)
+    here.revoke({ sub: 'a' })
+    await expect.poll(() => post(there, '/realtime/v1/api/broadcast', BODY, tokens[0])).toBe(401)
+    expect(await doors(here, tokens[0])).toEqual(all(false))
+    const later = await serve({ bus: memoryBus(hub), limits })
+    await expect.poll(() => post(later, '/realtime/v1/api/broadcast', BODY, tokens[0])).toBe(401)
+    later.revoke({ sub: 'b' })
+    expect(await doors(later, tokens[1])).toEqual(all(false))
+    expect(await doors(later, await sign('b', 's2', now() + 62))).toEqual(all(true))
+  })
+
   it('lets nobody in whose token was being looked at', async () => {
     const asked = deferred<void>()
     const answer = deferred<boolean>()
@@ -229,6 +262,27 @@ describe('what is remembered of revocations', () => {
     const odd = [start, start / 1000 + 3600, Infinity, Number.NaN, `${start / 1000 + 1}`, null, undefined, start / 1000]
     expect(odd.map(issued)).toEqual(odd.map(() => false))
     expect([start / 1000 + 1, start / 1000 + 60].map(issued)).toEqual([true, true])
+  })
+
+  it('holds for all that an issuer who is ahead has issued, also where the own clock was set meanwhile', async () => {
+    const clock = createManualClock(start)
+    let setBy = 0
+    const revocations = createRevocations(10, createRuntime({ ...clock, now: () => clock.now() + setBy }))
+    const allows = (second: number): boolean => revocations.allows(claims(start + second * 1000, HOUR))
+    // From later than anything is believed, it says nothing of the issuer.
+    expect([allows(301), allows(5)]).toEqual([true, true])
+    await clock.advance(2000)
+    revocations.add({ sub: 'a' })
+    // One that was shown, and one that was not.
+    expect([5, 7, 8].map(allows)).toEqual([false, false, true])
+    setBy = -60_000
+    revocations.add({ sub: 'a' })
+    expect([8, 9].map(allows)).toEqual([false, true])
+    setBy = 0
+    // By then no token that was shown is of later than now.
+    await clock.advance(600_000)
+    revocations.add({ sub: 'a' })
+    expect([602, 603].map(allows)).toEqual([false, true])
   })
 
   it('is bounded: the oldest is forgotten, and that is reported', async () => {

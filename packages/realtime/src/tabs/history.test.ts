@@ -34,7 +34,7 @@ async function join(client: Realtime, options: object): Promise<Channel> {
   return channel
 }
 
-it('says of another tab’s message when the server took it and who wrote it', async () => {
+it('says of another tab’s message when the server took it, who wrote it and where it is', async () => {
   const [first, second] = [
     await join(await open('1'), { history: true }),
     await join(await open('2'), { history: true }),
@@ -45,7 +45,8 @@ it('says of another tab’s message when the server took it and who wrote it', a
   await expect.poll(() => metas.length).toBe(1)
   await second.broadcast('note', { n: 2 })
   await expect.poll(() => metas.length).toBe(2)
-  const kept = (await first.history()).messages.map(({ meta: { id, at, by } }) => ({ id, at, by }))
+  const kept = (await first.history()).messages.map(({ meta }) => meta)
+  expect(kept.map(({ position }) => position)).toEqual([expect.any(String), expect.any(String)])
   expect(metas).toEqual(kept)
   expect(kept.map(({ by }) => by)).toEqual(['ana', 'ana'])
 })

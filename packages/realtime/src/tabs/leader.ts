@@ -32,6 +32,7 @@ interface Shared {
   readonly ending: AbortController
   readonly tracking: Tracking<Member>
   presence?: PresenceState
+  isJoined?: boolean
 }
 
 /** For what a tab asks; its own engine gives up earlier if it wants to. */
@@ -54,9 +55,21 @@ export function createLeader(driver: RealtimeDriver, tell: (tab: string, answer:
       await leaving.get(topic)
       const handlers: SubscriptionHandlers = {
         onMessage(...message) {
-          const isAction = (Object(message[2]) as { readonly action?: unknown }).action !== undefined
-          // A tab that has no history would take it for a message.
-          tellAll(shared, { message }, isAction ? ({ followsHistory }) => followsHistory === true : undefined)
+          const [event, payload, meta] = message
+          const { action, echo, ...said } = Object(meta) as { readonly action?: unknown; readonly echo?: unknown }
+          if (echo === undefined) {
+            // A tab that has no history would take it for a message.
+            const isAction = action !== undefined
+            return tellAll(shared, { message }, isAction ? ({ followsHistory }) => followsHistory === true : undefined)
+          }
+          // To the tab that has sent it, it says only where it is.
+          const others = [event, payload, ...('id' in said ? [said] : [])]
+          tellAll(shared, { message: others }, ({ sub }) => sub !== echo)
+          tellAll(
+            shared,
+            { message: [event, null, meta] },
+            ({ sub, followsHistory }) => sub === echo && !!followsHistory,
+          )
         },
         onPresence: (presence) => tellAll(shared, { presence: (shared.presence = presence) }),
         onDown: (reason, spreadMs) => lose(shared, reason, spreadMs),
@@ -64,7 +77,10 @@ export function createLeader(driver: RealtimeDriver, tell: (tab: string, answer:
       return within(LIMIT_MS, ending.signal, (signal) => driver.subscribe(topic, options, handlers, signal))
     }
     const shared: Shared = { topic, options, members: all, ending, joining: join(), tracking: createTracking() }
-    shared.joining.catch(() => forget(shared))
+    shared.joining.then(
+      () => (shared.isJoined = true),
+      () => forget(shared),
+    )
     shares.set(topic, shared)
     return shared
   }
@@ -79,10 +95,12 @@ export function createLeader(driver: RealtimeDriver, tell: (tab: string, answer:
     tellAll(shared, { down: toPlain(driver.name, reason), spreadMs })
   }
 
-  const end = (shared: Shared): void => {
-    const { topic, joining, ending } = shared
+  /** @param anew Why it is joined anew: then what the server was asked for before is still answered. */
+  const end = (shared: Shared, anew?: DriverError): void => {
+    const { topic, joining, ending, isJoined } = shared
     forget(shared)
-    ending.abort(new DriverError(driver.name, 'The subscription was left.', { code: 'REALTIME_LEFT' }))
+    if (!anew || !isJoined)
+      ending.abort(anew ?? new DriverError(driver.name, 'The subscription was left.', { code: 'REALTIME_LEFT' }))
     const left = joining
       .then((live) => live.leave())
       .catch(() => undefined)
@@ -104,8 +122,9 @@ export function createLeader(driver: RealtimeDriver, tell: (tab: string, answer:
     }
     if (key !== undefined || other === undefined) return shared
     // Presence is asked for at the join; who is here already comes back at once.
-    lose(shared, new DriverError(driver.name, 'Joined anew, with presence.', { retryable: true }), 0)
-    end(shared)
+    const anew = new DriverError(driver.name, 'Joined anew, with presence.', { retryable: true })
+    lose(shared, anew, 0)
+    end(shared, anew)
     return open(topic, options)
   }
 
@@ -177,12 +196,15 @@ export function createLeader(driver: RealtimeDriver, tell: (tab: string, answer:
       return inTime((signal) => shared.tracking.tell(live, signal, state))
     }
     const { event, payload } = ask
+    const isHeard = member.followsHistory || shared.members.size > 1
     const answer = await inTime(async (signal) =>
       payload instanceof Uint8Array
         ? live.sendBytes?.(event, payload, signal)
-        : live.send(event, (exact as typeof ask).payload, signal),
+        : live.send(event, (exact as typeof ask).payload, signal, ask.echo && isHeard ? member.sub : undefined),
     )
-    // The server does not echo to a connection what came from it, and here the other tabs are on it too.
+    // It comes among the others.
+    if ((Object(answer) as { readonly echo?: unknown }).echo === true) return answer
+    // A server that does not echo to a connection what came from it, and here the other tabs are on it too.
     for (const other of shared.members) {
       // A message that is kept has an id, by which it is known when it is read again.
       const message = [event, payload, ...(answer ? [answer] : [])] as [string, unknown, unknown?]

@@ -10,7 +10,14 @@ export interface Exact {
 /** What a tab asks of the one that holds the connection. `sub`: the asking tab's name of its subscription. */
 export type Request =
   | { readonly do: 'subscribe'; readonly sub: string; readonly topic: string; readonly options: SubscribeOptions }
-  | (Exact & { readonly do: 'send'; readonly sub: string; readonly event: string; readonly payload: unknown })
+  | (Exact & {
+      readonly do: 'send'
+      readonly sub: string
+      readonly event: string
+      readonly payload: unknown
+      /** This tab knows its own message where that comes among the others. */
+      readonly echo?: boolean
+    })
   | (Exact & { readonly do: 'track'; readonly sub: string; readonly state: object })
   | { readonly do: 'untrack'; readonly sub: string }
   | {

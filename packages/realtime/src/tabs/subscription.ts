@@ -21,7 +21,8 @@ export function createSubscription({ driver, sub, shared, ask, count, leave }: S
   const { limits, bytes, acts, counts } = shared
   return {
     limits,
-    send: async (event, payload, signal) => ask({ do: 'send', sub, event, ...cloneable(driver, { payload }) }, signal),
+    send: async (event, payload, signal) =>
+      ask({ do: 'send', sub, event, echo: true, ...cloneable(driver, { payload }) }, signal),
     ...(bytes && { sendBytes: (event, payload, signal) => ask({ do: 'send', sub, event, payload }, signal) }),
     ...(counts && {
       async occupancy(told, signal) {

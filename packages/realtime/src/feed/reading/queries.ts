@@ -3,6 +3,10 @@ import { ACCESS, HISTORY_COLUMNS, LIVE_COLUMNS, REPLAY_COLUMNS, type EventRow } 
 /** Runs a statement on the outbox, within its deadline. */
 export type Query = <Row>(text: string, values: unknown[]) => Promise<Row[]>
 
+/** Asks the database, when it is the reader's turn. */
+export type Ask = <T>(statement: () => Promise<T>) => Promise<T>
+export const atOnce: Ask = (statement) => statement()
+
 /** A row of a page, of which there is one at least: without an id where the page is empty. */
 export type PageRow = (EventRow | { readonly id: null }) & {
   readonly gap: boolean

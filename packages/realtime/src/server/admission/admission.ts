@@ -25,7 +25,7 @@ export function whoIs({ role, sub }: Claims, address: string | undefined): Who {
 }
 
 /** When somebody is told to come back for whom there is no place: nobody knows when another one leaves. */
-const FULL_MS = 10_000
+export const FULL_MS = 10_000
 /** A limit of zero never has anything to give. */
 const MAX_WAIT_MS = 3_600_000
 

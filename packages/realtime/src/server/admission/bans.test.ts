@@ -15,7 +15,7 @@ it('a ban that is heard again ends when it would have, by whichever way it is he
       [here, there],
       [there, here],
     ] as const) {
-      const told = [...from.all()]
+      const told = [...from.all()].map(([kicked, leftMs, id]) => [kicked, leftMs(), id] as const)
       await clock.advance(500)
       for (const [kicked, leftMs, id] of told) to.add(kicked, leftMs, id)
     }

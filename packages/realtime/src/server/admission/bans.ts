@@ -26,8 +26,8 @@ export interface Bans {
    * @returns Whether it keeps anybody out whom nothing kept out before, or for longer.
    */
   add(kicked: Kicked, forMs: number, id?: string): boolean
-  /** Who is kept out now, and for how many milliseconds more. */
-  all(): Iterable<readonly [kicked: Kicked, leftMs: number, id: string | undefined]>
+  /** Who is kept out now, and for how many milliseconds more at the moment at which that is asked: 0 once it is over. */
+  all(): Iterable<readonly [kicked: Kicked, leftMs: () => number, id: string | undefined]>
   /** Milliseconds for which the holder of these claims may not be in the topic; 0: may be. */
   left(claims: Claims, topic: string, isPrivate: boolean): number
 }
@@ -74,8 +74,10 @@ export function createBans({ clock, report }: Runtime): Bans {
       return true
     },
     *all() {
-      const now = clock.monotonic()
-      for (const { kicked, until, id } of all) if (until > now) yield [kicked, until - now, id]
+      for (const { kicked, until, id } of all) {
+        const leftMs = (): number => Math.max(0, until - clock.monotonic())
+        if (leftMs() > 0) yield [kicked, leftMs, id]
+      }
     },
     left(claims, topic, isPrivate) {
       const bans = byTopic.get(topic)

@@ -1,5 +1,6 @@
 import type { Claims } from '../entrance/claims.ts'
 import type { Runtime } from '../runtime.ts'
+import { AHEAD_MS, createIssuerClock } from './issuer-clock.ts'
 import type { Ended } from './liveness.ts'
 
 /** Whose tokens are taken back: those of an account, or of one session. */
@@ -13,16 +14,20 @@ export interface Revocations {
   /** Of other servers, to be told: whose, and when in milliseconds since the epoch. */
   all(): Iterable<readonly [revoked: Revoked, at: number]>
   /**
-   * Takes back every token that was issued until then: by default until now, and at the latest in five minutes. False where those
-   * were taken back already.
+   * Takes back every token that was issued until then: by default until `issuedUntil`, and at the latest in five minutes. False
+   * where those were taken back already.
    */
   add(revoked: Revoked, at?: number): boolean
-  /** False for a token that was taken back. Whatever it says, its lifetime is noted. */
+  /** False for a token that was taken back. Whatever it says, its lifetime is noted, and when it was issued. */
   allows(claims: Claims): boolean
+  /** Now, by the clock of whoever issues tokens, where these have shown that it is ahead: in milliseconds since the epoch. */
+  issuedUntil(): number
+  /** Another server has seen that tokens are issued until then. */
+  hearIssued(at: number): void
+  /** Told when a token has shown that the clock is further ahead than was known. Where there are other servers. */
+  onIssued?: (until: number) => void
 }
 
-/** How far the clock of whoever issues tokens, or takes them back, may be ahead of this one. */
-const AHEAD_MS = 5 * 60_000
 /** Tokens may live for this long without one ever having been seen here. */
 const LEAST_LIFETIME_MS = 24 * 3_600_000
 
@@ -34,6 +39,7 @@ export function createRevocations(most: number, { clock, report }: Runtime): Rev
   // By name; when it was revoked, in milliseconds since the epoch. In the order in which that was.
   const revoked = new Map<string, number>()
   let longestMs = LEAST_LIFETIME_MS
+  const issuer = createIssuerClock(clock)
   const keyOf = ({ sub, sessionId }: Ended): string => (sub === undefined ? `session ${sessionId}` : `sub ${sub}`)
 
   const prune = (now: number): void => {
@@ -57,7 +63,7 @@ export function createRevocations(most: number, { clock, report }: Runtime): Rev
     const at = revoked.get(key)
     return at !== undefined && (issuedAt(claims) ?? at) <= at
   }
-  return {
+  const self: Revocations = {
     get size() {
       return revoked.size
     },
@@ -73,7 +79,7 @@ export function createRevocations(most: number, { clock, report }: Runtime): Rev
       // Another server's word is of its own clock, by which its users' new tokens are later than that. It may come late, and must
       // not take back what was said since.
       const before = revoked.get(key) ?? -Infinity
-      const until = Math.min(at ?? now, now + AHEAD_MS)
+      const until = Math.min(at ?? issuer.now(), now + AHEAD_MS)
       // What is heard again stays where it is: two servers that tell each other all of them would tell it again and again.
       if (until < before || (until === before && at !== undefined)) return false
       revoked.delete(key)
@@ -85,12 +91,17 @@ export function createRevocations(most: number, { clock, report }: Runtime): Rev
       const { sub, exp, session_id: session } = claims
       // A key of the application, which is nobody's and lives for years, is none that can be taken back.
       if (sub === undefined && session === undefined) return true
-      if (Number.isFinite(exp)) longestMs = Math.max(longestMs, exp * 1000 - (issuedAt(claims) ?? clock.now()))
+      const at = issuedAt(claims)
+      if (Number.isFinite(exp)) longestMs = Math.max(longestMs, exp * 1000 - (at ?? clock.now()))
+      if (at !== undefined && issuer.see(at)) self.onIssued?.(at)
       if (revoked.size === 0) return true
       return !(
         (sub !== undefined && isBefore(claims, `sub ${sub}`)) ||
         (typeof session === 'string' && isBefore(claims, `session ${session}`))
       )
     },
+    issuedUntil: issuer.now,
+    hearIssued: (at) => void issuer.see(at),
   }
+  return self
 }

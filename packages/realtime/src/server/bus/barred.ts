@@ -5,12 +5,22 @@ import type { EndingHere } from '../ending.ts'
 
 /** Who is not let in any more: told to servers that start later, or were deaf for a while. */
 export interface Barred {
-  readonly revocations: Pick<Revocations, 'all'>
+  readonly revocations: Pick<Revocations, 'all' | 'issuedUntil' | 'hearIssued' | 'onIssued'>
   readonly bans: Pick<Bans, 'all'>
 }
 
 /** Entries in one piece. */
 const AT_ONCE = 200
+
+const formatBarred = (entries: readonly object[]): string => JSON.stringify({ kind: 'barred', entries })
+/** JSON has no Infinity. */
+const written = (leftMs: number): number | 'forever' => (leftMs === Infinity ? 'forever' : leftMs)
+
+/** What is left of one that was said a while ago: nothing where it is over. */
+export const barredFor = (kicked: Kicked, leftMs: number, id: string): readonly string[] =>
+  leftMs > 0 ? [formatBarred([{ kicked, leftMs: written(leftMs), id }])] : []
+
+export const takenBack = (revoked: Revoked, at: number): readonly string[] => [formatBarred([{ revoked, at }])]
 
 /** All of now, in pieces, each made when it is to be sent: what is heard meanwhile is told by whoever said it. */
 export function* barredPieces({ revocations, bans }: Barred): Generator<string> {
@@ -19,18 +29,19 @@ export function* barredPieces({ revocations, bans }: Barred): Generator<string> 
   for (const [revoked, at] of [...revocations.all()]) {
     entries.push({ revoked, at })
     if (entries.length < AT_ONCE) continue
-    yield JSON.stringify({ kind: 'barred', entries })
+    yield formatBarred(entries)
     entries = []
   }
   // oxlint-disable-next-line unicorn/no-useless-spread -- they change meanwhile
-  for (const [kicked, leftMs, id] of [...bans.all()]) {
-    // JSON has no Infinity.
-    entries.push({ kicked, leftMs: leftMs === Infinity ? 'forever' : leftMs, id })
+  for (const [kicked, leftOf, id] of [...bans.all()]) {
+    // The piece before this one may have waited for the bus.
+    const leftMs = leftOf()
+    if (leftMs > 0) entries.push({ kicked, leftMs: written(leftMs), id })
     if (entries.length < AT_ONCE) continue
-    yield JSON.stringify({ kind: 'barred', entries })
+    yield formatBarred(entries)
     entries = []
   }
-  if (entries.length > 0) yield JSON.stringify({ kind: 'barred', entries })
+  if (entries.length > 0) yield formatBarred(entries)
 }
 
 /** Takes over what another server says: those who came before it was heard go, as they would have gone then. */

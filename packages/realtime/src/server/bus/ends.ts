@@ -4,6 +4,8 @@ import type { Ended } from '../admission/liveness.ts'
 import type { Revoked } from '../admission/revocations.ts'
 import type { Ending, EndingHere, KickOptions } from '../ending.ts'
 import type { Runtime } from '../runtime.ts'
+import { barredFor, takenBack } from './barred.ts'
+import type { Late } from './sender.ts'
 
 type Message = Readonly<Record<string, unknown>>
 
@@ -31,14 +33,24 @@ interface Kept {
   readonly at: number
 }
 
-export function createEnds(here: EndingHere, tell: (message: string) => void, { clock, attempt }: Runtime): Ends {
+/**
+ * @param tell What waited for the bus is said as what was ended before: those who have come since were not meant, and who is kept out
+ *   is for what is left.
+ */
+export function createEnds(
+  here: EndingHere,
+  tell: (message: string, late: Late) => void,
+  { clock, attempt }: Runtime,
+): Ends {
   let kept: Kept[] = []
   const heard = createSeen(MAX_HEARD)
   const recent = (): Kept[] => kept.filter(({ at }) => at > clock.monotonic() - KEPT_MS).slice(-MAX_KEPT)
-  const say = (how: string, whom: object, more: object, id = randomHex(8)): void => {
+  const say = (how: string, whom: object, more: object, late: Late, id = randomHex(8)): void => {
     const said = { how, whom, id, ...more }
     if (how !== 'revoke') kept = [...recent(), { said, at: clock.monotonic() }]
-    tell(JSON.stringify({ kind: 'end', ...said }))
+    const ended = (agoMs: number): readonly string[] =>
+      how === 'revoke' ? [] : [JSON.stringify({ kind: 'ended', ...said, agoMs })]
+    tell(JSON.stringify({ kind: 'end', ...said }), (agoMs) => [...ended(agoMs), ...late(agoMs)])
   }
   const end = ({ how, whom, forever, at, reason: given, id }: Message, before?: number): void => {
     if (!isRecord(whom)) return
@@ -59,20 +71,22 @@ export function createEnds(here: EndingHere, tell: (message: string) => void, { 
     everywhere: {
       disconnect(ended, reason) {
         const count = here.disconnect(ended, reason)
-        say('disconnect', ended, { reason })
+        say('disconnect', ended, { reason }, () => [])
         return count
       },
       kick(kicked, reason) {
         const id = randomHex(8)
         const count = here.kick(kicked, reason, { id })
+        const { forMs = 0, ...whom } = kicked
+        const left: Late = (agoMs) => barredFor(whom, forMs - agoMs, id)
         // JSON has no Infinity.
-        say('kick', kicked, { reason, forever: kicked.forMs === Infinity }, id)
+        say('kick', kicked, { reason, forever: forMs === Infinity }, left, id)
         return count
       },
       revoke(revoked, options = {}) {
-        const at = clock.now()
+        const at = here.issuedUntil()
         const count = here.revoke(revoked, { ...options, at })
-        say('revoke', revoked, { reason: options.reason, at })
+        say('revoke', revoked, { reason: options.reason, at }, () => takenBack(revoked, at))
         return count
       },
     },

@@ -82,7 +82,7 @@ export function createLink(options: LinkOptions): Link {
   const refusals = createRefusals(bus.name, report)
   const peers = createPeers()
   const elsewhere = createElsewhere(rooms)
-  const ends = createEnds(ending, (message) => sender.send(message, true), runtime)
+  const ends = createEnds(ending, (message, late) => sender.send(message, true, late), runtime)
   const startedAt = clock.monotonic()
   const timers: CancelTimer[] = []
   const isSettled = (): boolean => clock.monotonic() - startedAt > SETTLED_MS
@@ -102,6 +102,9 @@ export function createLink(options: LinkOptions): Link {
   const ask = (of?: string): void => sender.send(JSON.stringify({ kind: 'ask', of }))
   /** All that another server should know of this one. */
   function* answer(): Generator<string> {
+    const until = barred.revocations.issuedUntil()
+    // This server's own time says nothing.
+    if (until > clock.now()) yield issued(until)
     yield* barredPieces(barred)
     yield* ends.again()
     yield* piecesOf(rooms)
@@ -138,6 +141,9 @@ export function createLink(options: LinkOptions): Link {
         return ends.hearAgain(message)
       case 'barred':
         return hearBarred(ending, message)
+      case 'issued':
+        if (typeof message['at'] === 'number') barred.revocations.hearIssued(message['at'])
+        return
       case 'bye':
         return forget(peer.id)
       case 'occupancy':
@@ -213,6 +219,7 @@ export function createLink(options: LinkOptions): Link {
   }
   const onError = (error: unknown): void => report(error, 'hear the bus')
 
+  barred.revocations.onIssued = (until) => sender.send(issued(until))
   rooms.outbound = {
     broadcast: (message) => void attempt('tell other servers', () => sender.send(formatBroadcast(message))),
     presence: (...change) => void attempt('tell other servers', () => sender.send(formatChange(...change))),
@@ -273,5 +280,8 @@ export function createLink(options: LinkOptions): Link {
     },
   }
 }
+
+/** Until when tokens are issued: whoever takes some back where none was shown has to know that. */
+const issued = (at: number): string => JSON.stringify({ kind: 'issued', at })
 
 const revocationOf = ({ revoked, at }: Readonly<Record<string, unknown>>): object => ({ revoked, at })

@@ -13,6 +13,8 @@ const FRAME_LENGTH = 64 * 1024
 const SEND_MS = 2000
 /** Milliseconds after which what was not sent is dropped, unless it is kept: nobody wants to hear it then. */
 const STALE_MS = 10_000
+/** Milliseconds after which what waited is said otherwise, where it has another way. */
+const LATE_MS = 1000
 const RETRY = { baseMs: 100, maxMs: 1000 }
 /** Milliseconds that the last words may take. */
 const GOODBYE_MS = 1000
@@ -22,9 +24,14 @@ interface Waiting {
   readonly at: number
   /** Sent however late. */
   readonly kept: boolean
+  /** What is said in its place when it has waited. */
+  readonly late?: Late | undefined
   /** For one server, which misses nothing by it: whoever sent it waits for an answer. */
   readonly directed?: true
 }
+
+/** @param waitedMs Since it was said. */
+export type Late = (waitedMs: number) => readonly string[]
 
 interface SenderStats {
   readonly sent: number
@@ -38,7 +45,7 @@ interface SenderStats {
 export interface Sender {
   readonly stats: SenderStats
   /** Never throws. What finds no room is dropped, which the other servers see by the numbers. */
-  send(text: string, kept?: boolean): void
+  send(text: string, kept?: boolean, late?: Late): void
   /** The same for one server alone; false where it is not sent, as the bus is away or too much waits. */
   direct(text: string): boolean
   /** Sends these behind what waits, piece by piece, in place of those that were given before. */
@@ -48,8 +55,8 @@ export interface Sender {
 }
 
 /**
- * A frame that could not be sent is sent again as it is, with its number, so that whoever got it after all knows it. One that is
- * given up leaves a number out.
+ * A frame that could not be sent is sent again with its number, so that whoever got it after all knows it, and as it is, but for what
+ * is said otherwise once it has waited. One that is given up leaves a number out.
  */
 export function createSender(bus: RealtimeBus, id: string, signing: Signing, { clock, report }: Runtime): Sender {
   let queue: Waiting[] = []
@@ -96,6 +103,10 @@ export function createSender(bus: RealtimeBus, id: string, signing: Signing, { c
     else taken.push({ text: piece.value, at: clock.monotonic(), kept: false })
     return taken
   }
+  const textsOf = ({ text, at, late }: Waiting): readonly string[] => {
+    const waitedMs = clock.monotonic() - at
+    return late && waitedMs > LATE_MS ? late(waitedMs) : [text]
+  }
   const attempt = (text: string): Promise<void> =>
     deadline((signal) => bus.send(text, signal), {
       operation: `[msc/realtime] [${bus.name}] send`,
@@ -106,15 +117,11 @@ export function createSender(bus: RealtimeBus, id: string, signing: Signing, { c
   const sendFrame = async (messages: readonly Waiting[]): Promise<void> => {
     number += lost ? 2 : 1
     lost = false
-    const text = formatFrame(
-      { from: id, number, at: clock.now(), isPublisher: false },
-      messages.map((message) => message.text),
-      signing,
-    )
+    const head = { from: id, number, at: clock.now(), isPublisher: false }
     const from = clock.monotonic()
     for (let tries = 0; ; tries++) {
       try {
-        await attempt(text)
+        await attempt(formatFrame(head, messages.flatMap(textsOf), signing))
         counts.failing = false
         counts.sent += messages.length
         return
@@ -167,9 +174,9 @@ export function createSender(bus: RealtimeBus, id: string, signing: Signing, { c
     start()
     return true
   }
-  const add = (text: string, kept: boolean): void => {
+  const add = (text: string, kept: boolean, late?: Late): void => {
     if (queue.length >= MAX_WAITING || length + text.length > MAX_WAITING_LENGTH) return drop(1, 'bus queue full')
-    queue.push({ text, at: clock.monotonic(), kept })
+    queue.push({ text, at: clock.monotonic(), kept, late })
     length += text.length
     start()
   }
@@ -177,8 +184,8 @@ export function createSender(bus: RealtimeBus, id: string, signing: Signing, { c
     get stats() {
       return { ...counts, waiting: queue.length }
     },
-    send(text, kept = false) {
-      if (!closing) add(text, kept)
+    send(text, kept = false, late) {
+      if (!closing) add(text, kept, late)
     },
     direct,
     stream(pieces) {

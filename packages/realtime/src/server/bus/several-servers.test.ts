@@ -267,6 +267,31 @@ describe('while the bus is away', () => {
     expect(heardOf(bo, 'note')).toEqual([])
   })
 
+  it('whoever was ended meanwhile is ended, but none who has come since, and who is kept out is for what is left', async () => {
+    const { clock, buses, servers: both } = await two()
+    const [ana, bo, cy] = [await joined(both[1], 'ana'), await joined(both[1], 'bo'), await joined(both[1], 'cy')]
+    const isOut = ({ heard }: RawSocket): boolean => heard.some(([, event]) => event === 'phx_close')
+    await clock.advance(1)
+    buses[0].cut()
+    both[0].kick({ topic: 't', sub: 'ana', forMs: 20_000 })
+    both[0].kick({ topic: 't', sub: 'bo' })
+    both[0].disconnect({ sub: 'cy' }, 'Signed out')
+    for (let second = 0; second < 14; second++) await clock.advance(1000)
+    const [back, again] = [await joined(both[1], 'bo'), await joined(both[1], 'cy')]
+    await clock.advance(1)
+    buses[0].mend()
+    await clock.advance(1000)
+    expect(await cy.ended).toEqual([1008, 'Signed out'])
+    await expect.poll(() => [ana, bo].map(isOut)).toEqual([true, true])
+    expect(await join(ana)).toMatchObject({
+      msc: { code: 'FORBIDDEN', retry_after_ms: expect.toSatisfy((ms) => ms < 6000) },
+    })
+    for (const each of [back, again]) expect(await each.ask('phoenix', 'heartbeat')).toMatchObject({ status: 'ok' })
+    expect(isOut(back)).toBe(false)
+    await clock.advance(6000)
+    expect(await join(ana)).toMatchObject({ status: 'ok' })
+  })
+
   it('our clients join again and say that something may be missing', async () => {
     const { clock, buses, servers: both } = await two()
     const client = createRealtime({

@@ -5,7 +5,7 @@ import { WebSocketServer, type WebSocket } from 'ws'
 import type { ProtocolVersion } from '../../phoenix/frames.ts'
 import { Place, textOfRefusal, whoIs, type Admission, type Refusal, type Who } from '../admission/admission.ts'
 import type { Liveness } from '../admission/liveness.ts'
-import { codeOfStatus, PROTECTED, SESSION_ENDED, SESSION_UNKNOWN } from '../http/answers.ts'
+import { codeOfStatus, PROTECTED, retryAfter, retryMsOf, SESSION_ENDED, SESSION_UNKNOWN } from '../http/answers.ts'
 import { verifyToken, type Claims } from './claims.ts'
 import type { Client, Clients } from './clients.ts'
 import type { Runtime } from '../runtime.ts'
@@ -27,7 +27,7 @@ export interface UpgradesContext {
 interface Refused {
   readonly status: number
   readonly error: string
-  /** Milliseconds. */
+  /** Milliseconds, where more is known than the status says. */
   readonly retryAfterMs?: number
 }
 type Answer<T> = { readonly taken: T } | { readonly refused: Refused }
@@ -82,7 +82,7 @@ export function createUpgrades(context: UpgradesContext): Upgrades {
       counted(who) ??
       (await liveness.during(claims, (verdict) => {
         if (verdict === 'ended') return no(401, SESSION_ENDED)
-        if (verdict === 'unavailable') return { refused: { status: 503, error: SESSION_UNKNOWN, retryAfterMs: 1000 } }
+        if (verdict === 'unavailable') return no(503, SESSION_UNKNOWN)
         // `close()` may have begun meanwhile; a client that is added now would never be told to leave.
         const late = context.shut()
         return late ? { refused: shutFor(late) } : { taken: use(claims, who) }
@@ -174,20 +174,21 @@ const limited = (refusal: Refusal): Refused => ({
   retryAfterMs: refusal.retryAfterMs,
 })
 
-const shutFor = ([status, error]: readonly [number, string]): Refused => ({
-  status,
-  error,
-  // Another server takes it, or the next one here.
-  ...(status === 503 && { retryAfterMs: 1000 }),
-})
+const shutFor = ([status, error]: readonly [number, string]): Refused => ({ status, error })
+
+const waitOf = ({ status, retryAfterMs }: Refused): number | undefined => retryAfterMs ?? retryMsOf(status)
 
 const gone: Refused = { status: 503, error: 'The connection is gone' }
 
-const unproved = ({ status, error, retryAfterMs }: Refused): Unproved => ({
-  reason: error,
-  code: status === 401 ? 'TOKEN_REFUSED' : status === 429 ? 'RATE_LIMITED' : 'UNAVAILABLE',
-  ...(retryAfterMs !== undefined && { retryAfterMs }),
-})
+const unproved = (refused: Refused): Unproved => {
+  const { status, error } = refused
+  const retryAfterMs = waitOf(refused)
+  return {
+    reason: error,
+    code: status === 401 ? 'TOKEN_REFUSED' : status === 429 ? 'RATE_LIMITED' : 'UNAVAILABLE',
+    ...(retryAfterMs !== undefined && { retryAfterMs }),
+  }
+}
 
 // Not made where a connection is: what they closed over, the request and its address, would live as long.
 const leaveOf =
@@ -219,14 +220,15 @@ const REASONS: Readonly<Record<number, string>> = {
   503: 'Service Unavailable',
 }
 
-function answerRefused(socket: Duplex, { status, error, retryAfterMs }: Refused): void {
+function answerRefused(socket: Duplex, refused: Refused): void {
+  const { status, error } = refused
   const body = JSON.stringify({ error })
   const headers: Record<string, string> = {
     'Content-Type': 'application/json',
     'Content-Length': String(Buffer.byteLength(body)),
     Connection: 'close',
     ...PROTECTED,
-    ...(retryAfterMs !== undefined && { 'Retry-After': String(Math.ceil(retryAfterMs / 1000)) }),
+    ...retryAfter(waitOf(refused)),
   }
   const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}`)
   socket.end(

@@ -1,9 +1,8 @@
 import { UnavailableError } from '@msc/core'
 import type { FeedPageJson } from '../../feed/page.ts'
 import { ACTION_EVENT, type ActionMeta, type KeptMeta, type SaidOfMessage } from '../../history/types.ts'
-import type { Connection } from '../entrance/connection.ts'
 import type { HistoryStats } from '../operate/stats.ts'
-import { broadcast, pend, type Broadcast } from '../rooms/broadcast.ts'
+import { broadcast, pend, type Broadcast, type From } from '../rooms/broadcast.ts'
 import type { Rooms } from '../rooms/rooms.ts'
 import type { Room } from '../rooms/presence.ts'
 import type { KeepingOf } from './rules.ts'
@@ -16,8 +15,7 @@ const MAX_SENDERS = 10_000
 
 /** Whose message it is. */
 interface Sender {
-  /** Does not hear it. */
-  readonly from?: Connection
+  readonly from?: From
   /** The `sub` of who wrote it. */
   readonly by?: string | undefined
 }
@@ -58,7 +56,7 @@ export interface History {
    * Calls once it is known who sent the message with this id: at once, unless messages of this room are being written. In the order
    * of the calls for one room; a write that hangs holds up no other.
    */
-  withSender(room: Room, id: string, use: (from: Connection | undefined) => void): void
+  withSender(room: Room, id: string, use: (from: From | undefined) => void): void
   stats(): HistoryStats | undefined
   close(): void
 }
@@ -70,14 +68,14 @@ const MAX_NEWEST = 1e9
 
 export function createHistory(keepingOf: KeepingOf, store: HistoryStore, rooms: Rooms, isOfFeeds: boolean): History {
   const { clock, attempt } = rooms.runtime
-  const senders = new Map<string, Connection>()
+  const senders = new Map<string, From>()
   const writing = createWriting(rooms)
 
-  const remember = (id: string, from: Connection): void => {
+  const remember = (id: string, from: From): void => {
     senders.set(id, from)
     if (senders.size > MAX_SENDERS) for (const oldest of senders.keys()) return void senders.delete(oldest)
   }
-  const take = (id: string): Connection | undefined => {
+  const take = (id: string): From | undefined => {
     const from = senders.get(id)
     senders.delete(id)
     return from

@@ -1,5 +1,5 @@
 import { problem } from '@msc/core/http-request'
-import { textOfRefusal, type Refusal } from '../admission/admission.ts'
+import { FULL_MS, textOfRefusal, type Refusal } from '../admission/admission.ts'
 import type { RefusedCode } from '../counters.ts'
 import {
   PRIVATE_ONLY_TEXT,
@@ -27,9 +27,22 @@ export function protectedAnswer(response: Response): Response {
   return response
 }
 
+/**
+ * Milliseconds after which what was answered so may be tried again, where nothing more is known of it. At 503 another server takes it,
+ * or the next one here.
+ */
+export const retryMsOf = (status: number): number | undefined =>
+  status === 429 ? FULL_MS : status === 503 ? 1000 : undefined
+
+/** The header field that says so: of every 429 and 503, whatever the door. */
+export const retryAfter = (ms: number | undefined): Readonly<Record<string, string>> =>
+  ms === undefined ? {} : { 'retry-after': String(Math.ceil(ms / 1000)) }
+
 /** Only this server says `msc`: by it a client tells a refusal from that of a gateway on the way. */
-export const fail = (status: number, error: string, headers: Readonly<Record<string, string>> = {}): Response =>
-  Response.json({ error, msc: { code: codeOfStatus(status) } }, { status, headers })
+export function fail(status: number, error: string, more: Readonly<Record<string, string>> = {}): Response {
+  const headers = { ...retryAfter(retryMsOf(status)), ...more }
+  return Response.json({ error, msc: { code: codeOfStatus(status) } }, { status, headers })
+}
 
 /** 429 with `Retry-After`; `error` is where the other answers of this server, and the SDKs, have the text. */
 export function tooMany(refusal: Refusal): Response {
@@ -41,10 +54,10 @@ export function tooMany(refusal: Refusal): Response {
 }
 
 export const sessionEnded = (): Response => fail(401, SESSION_ENDED)
-export const sessionUnknown = (): Response => fail(503, SESSION_UNKNOWN, { 'retry-after': '1' })
+export const sessionUnknown = (): Response => fail(503, SESSION_UNKNOWN)
 
 /** The policies could not be asked. */
-export const unasked = (): Response => fail(503, UNASKED_TEXT, { 'retry-after': '1' })
+export const unasked = (): Response => fail(503, UNASKED_TEXT)
 
 /** The room is too busy for all of the request, so that none of it was taken. */
 export function roomBusy(): Response {

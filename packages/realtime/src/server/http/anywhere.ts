@@ -77,7 +77,7 @@ export function createAnywhere({ directed, admission, maxBytes }: AnywherePorts)
 }
 
 /** The client asks again: polls and their frames are numbered, so nothing is lost or taken twice by it. */
-const unavailable = (): Response => fail(503, 'The server of this session can not be reached', { 'retry-after': '1' })
+const unavailable = (): Response => fail(503, 'The server of this session can not be reached')
 
 async function toFields(response: Response): Promise<Readonly<Record<string, unknown>>> {
   const text = await response.text()

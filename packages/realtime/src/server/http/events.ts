@@ -10,8 +10,9 @@ import type { Call, OpenCall } from './handle-http.ts'
 import { CHANNEL } from '../../phoenix/channel-prefix.ts'
 import type { Membership } from '../rooms/rooms.ts'
 import type { Runtime } from '../runtime.ts'
-import { createTurns, keptTopics, type KeptTopic } from './kept-topics.ts'
+import { keptTopics, type KeptTopic } from './kept-topics.ts'
 import { MAX_KEPT, servePlainStream } from './plain-stream.ts'
+import type { Turns } from './turns.ts'
 import { REMOVED_TEXT } from '../session/refusal.ts'
 import { isFeedTopic, type SessionContext } from '../session/context.ts'
 import { flagOf } from '../wire/flag.ts'
@@ -24,6 +25,8 @@ export interface EventsContext {
   readonly clients: Clients
   readonly session: SessionContext
   readonly admission: Admission
+  /** Of the reads of plain streams. */
+  readonly turns: Turns
   /** A secret name of a stream. */
   newSession(): string
   /** What is answered while there is no room for another connection, or the server ends. */
@@ -52,10 +55,9 @@ const encoder = new TextEncoder()
  * missed, and `rewind=20` begins with the latest of such channels.
  */
 export function createEvents(context: EventsContext): Events {
-  const { clients, admission } = context
+  const { clients, admission, turns } = context
   const { rooms, feeds, history, runtime, ask, bans, departures } = context.session
   const sessions = new Map<string, Client>()
-  const inTurn = createTurns()
 
   const openStream = (claims: Claims, format: Format, place: Place): Opened => {
     const { transport, stream, drained } = createStream(format, context.keepAliveMs, runtime, () => client.gone())
@@ -84,6 +86,7 @@ export function createEvents(context: EventsContext): Events {
       connection,
       transport,
       kept,
+      others: topics.filter((topic) => !kept.some((each) => each.topic === topic)),
       lastEventId: request.headers.get('last-event-id'),
       drained,
       runtime,
@@ -115,7 +118,7 @@ export function createEvents(context: EventsContext): Events {
         topics,
         (topic) => isPrivate(topic, url),
         rewind === undefined ? undefined : Number(rewind),
-        { feeds, history, inTurn },
+        { feeds, history, turns },
       )
       if (kept.length > MAX_KEPT)
         return fail(422, `At most ${MAX_KEPT} feeds and channels with a history fit into a stream`)

@@ -1,8 +1,10 @@
 import { isFeedTopic } from '../session/context.ts'
+import type { FeedPageJson } from '../../feed/page.ts'
 import type { FeedSource } from '../../feed/source.ts'
 import type { History } from '../history/history.ts'
 import { eventBlock } from '../wire/event-block.ts'
 import { unstampedText } from '../wire/stamp-text.ts'
+import type { Turns } from './turns.ts'
 
 /** An event of a page of history, as it is written into a stream. */
 interface PlainEvent {
@@ -24,9 +26,16 @@ interface PlainPage {
 export interface KeptTopic {
   readonly topic: string
   readonly private: boolean
-  since(after: string | undefined): Promise<PlainPage>
+  /** Both are `undefined` where nobody wants it any more when it is its turn. */
+  since(after: string | undefined, isWanted: () => boolean): Promise<PlainPage | undefined>
   /** The latest messages, with which the stream begins. Where that is wanted. */
-  latest?(): Promise<PlainPage>
+  latest?(isWanted: () => boolean): Promise<PlainPage | undefined>
+}
+
+interface Kept {
+  readonly feeds: FeedSource | undefined
+  readonly history?: History | undefined
+  readonly turns: Turns
 }
 
 const PAGE = 500
@@ -36,59 +45,36 @@ export function keptTopics(
   topics: readonly string[],
   isPrivate: (topic: string) => boolean,
   rewind: number | undefined,
-  {
-    feeds,
-    history,
-    inTurn,
-  }: { readonly feeds: FeedSource | undefined; readonly history?: History | undefined; readonly inTurn: InTurn },
+  { feeds, history, turns }: Kept,
 ): readonly KeptTopic[] {
-  const all = topics.flatMap((topic): readonly KeptTopic[] => {
-    if (isFeedTopic(topic)) return feeds ? [feedTopic(topic, feeds)] : []
-    return history?.keeps(topic, isPrivate(topic)) ? [channelTopic(topic, isPrivate(topic), rewind, history)] : []
+  return topics.flatMap((topic): readonly KeptTopic[] => {
+    if (isFeedTopic(topic)) return feeds ? [feedTopic(topic, feeds, turns)] : []
+    const ofPrivate = isPrivate(topic)
+    return history?.keeps(topic, ofPrivate) ? [channelTopic(topic, ofPrivate, rewind, history, turns)] : []
   })
-  return all.map(({ since, latest, ...each }) => ({
-    ...each,
-    since: (after) => inTurn(() => since(after)),
-    ...(latest && { latest: () => inTurn(latest) }),
-  }))
 }
 
-export type InTurn = <T>(read: () => Promise<T>) => Promise<T>
-
-/** So many of all streams may read at a time: after a gap all of them do, and what is asked at once is late for all. */
-const READ_AT_ONCE = 8
-
-export function createTurns(): InTurn {
-  let reading = 0
-  const waiting: (() => void)[] = []
-  return async (read) => {
-    if (reading >= READ_AT_ONCE) await new Promise<void>((resolve) => waiting.push(resolve))
-    else reading += 1
-    try {
-      return await read()
-    } finally {
-      // The next one takes its place.
-      const next = waiting.shift()
-      if (next) next()
-      else reading -= 1
-    }
-  }
-}
-
-function feedTopic(topic: string, feeds: FeedSource): KeptTopic {
+function feedTopic(topic: string, feeds: FeedSource, turns: Turns): KeptTopic {
   return {
     topic,
     private: true,
-    async since(after) {
-      const page = await feeds.since(topic, after, PAGE)
+    async since(after, isWanted) {
+      const page = await turns.read(isWanted, (ask) => feeds.since(topic, after, PAGE, ask))
+      if (!page) return undefined
       const events = page.events.map(({ event, body, row }) => ({ block: eventBlock(topic, event, body), row }))
       return { ...page, events }
     },
   }
 }
 
-function channelTopic(topic: string, isPrivate: boolean, rewind: number | undefined, history: History): KeptTopic {
-  const plain = (page: Awaited<ReturnType<History['since']>>): PlainPage => ({
+function channelTopic(
+  topic: string,
+  isPrivate: boolean,
+  rewind: number | undefined,
+  history: History,
+  turns: Turns,
+): KeptTopic {
+  const plain = (page: FeedPageJson): PlainPage => ({
     ...page,
     events: page.events.flatMap(({ event, json, meta }) => {
       if (!meta || ('deleted' in meta && meta.deleted)) return []
@@ -97,12 +83,16 @@ function channelTopic(topic: string, isPrivate: boolean, rewind: number | undefi
       return [{ block, cursor, ...(history.isOfFeeds && { row: id.slice(1) }) }]
     }),
   })
+  const read = async (isWanted: () => boolean, page: () => Promise<FeedPageJson>): Promise<PlainPage | undefined> => {
+    const found = await turns.read(isWanted, page)
+    return found && plain(found)
+  }
   return {
     topic,
     private: isPrivate,
-    since: async (after) => plain(await history.since(topic, isPrivate, after)),
+    since: (after, isWanted) => read(isWanted, () => history.since(topic, isPrivate, after)),
     ...(rewind !== undefined && {
-      latest: async () => plain(await history.latest(topic, isPrivate, { limit: rewind })),
+      latest: (isWanted) => read(isWanted, () => history.latest(topic, isPrivate, { limit: rewind })),
     }),
   }
 }

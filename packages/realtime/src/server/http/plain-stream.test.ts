@@ -1,5 +1,6 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
-import { feedSource } from '../../feed/source.ts'
+import { deferred } from '../../base/promises.ts'
+import { feedSource, type FeedMessage, type FeedSource } from '../../feed/source.ts'
 import { databases, type TestDatabase } from '../../testing/test-database.ts'
 import { signTestToken } from '../../testing/tokens.ts'
 import type { Connection, Transport } from '../entrance/connection.ts'
@@ -187,6 +188,24 @@ describe.each(stores)('a plain event stream of channels that are kept in %s', (_
     }
   })
 
+  it('tells a gap of each topic without a history when it comes back, and of none when it comes first', async () => {
+    const query = 'topic=room:1&topic=news&topic=talk'
+    const first = await live(await listen(query))
+    await say('news', 1)
+    await expect.poll(() => first.numbers('news')).toEqual([1])
+    expect(first.kinds('gap')).toEqual([])
+    first.close()
+    await say('room:1', 2)
+    await say('news', 3)
+    const second = await live(await listen(query, first.lastId))
+    await say('news', 4)
+    await expect.poll(() => second.numbers()).toEqual([2, 4])
+    expect(second.told.slice(0, 2)).toEqual(
+      ['news', 'talk'].map((topic) => ({ id: undefined, kind: 'gap', data: { topic } })),
+    )
+    expect(second.kinds('gap').length).toBe(2)
+  })
+
   it('tells a gap of a topic alone that had no room in its id, and goes on in the others', async () => {
     const query = 'topic=room:1&topic=room:2&rewind=5'
     const first = await live(await listen(query))
@@ -273,37 +292,164 @@ describe.each(stores)('a plain event stream of channels that are kept in %s', (_
       await expect.poll(() => second.numbers('room:1')).toEqual([4])
       await say('room:1', 5)
       await expect.poll(() => second.numbers('room:1')).toEqual([4, 5])
-      expect(second.kinds('gap')).toEqual([])
+      // Nobody knows what it missed where nothing is kept, and in the others it missed nothing.
+      expect(second.kinds('gap')).toEqual([{ topic: 'other' }])
     }, 30_000)
   }
 })
 
+describe.each(databases.map((open) => [open.name.replace('open', '').toLowerCase(), open] as const))(
+  'plain event streams that come back to %s',
+  (_name, open) => {
+    it('wait for no other topic while what has to happen before hangs for some', async () => {
+      const db = await open()
+      const token = await signTestToken(secret, { sub: 'a' })
+      const streams: Stream[] = []
+      const start = async (before?: (message: FeedMessage) => Promise<void> | undefined): Promise<StandaloneServer> => {
+        const server = await startRealtimeServer({
+          jwtSecret: secret,
+          authorize: () => true,
+          feeds: feedSource({ client: db.client, beforeTimeoutMs: 60_000, ...(before && { before }) }),
+          history: [{ topics: 'room:*' }],
+          limits: { perAddress: false, perAccount: false },
+        })
+        await server.ready
+        return server
+      }
+      const listen = async (server: StandaloneServer, topic: string, lastId?: string): Promise<Stream> => {
+        const stream = await new Stream().open(`${server.url}/realtime/v1/events?topic=${topic}`, token, lastId)
+        streams.push(stream)
+        return stream
+      }
+      const hanging = upTo(12).flatMap((n) => [`feed:items:${n}`, `room:${n}`])
+      const topics = [...hanging, 'feed:items:quick', 'room:quick']
+      const one = await start()
+      const ids = new Map<string, string | undefined>()
+      for (const topic of topics) {
+        const stream = await listen(one, topic)
+        await expect.poll(() => stream.lastId).toEqual(expect.any(String))
+        ids.set(topic, stream.lastId)
+        stream.close()
+      }
+      await one.close()
+      for (const owner of [...upTo(12), 'quick']) {
+        await db.query('insert into items (owner, n) values ($1, 1)', [String(owner)])
+        await db.query(`select msc_feed.publish($1, 'note', '{"n":1}', false)`, [`room:${owner}`])
+      }
+      const done = deferred<void>()
+      const two = await start(({ topic }) => (topic.endsWith(':quick') ? undefined : done.promise))
+      const held = await Promise.all(hanging.map((topic) => listen(two, topic, ids.get(topic))))
+      const quick = [
+        await listen(two, 'feed:items:quick', ids.get('feed:items:quick')),
+        await listen(two, 'room:quick', ids.get('room:quick')),
+      ]
+      await expect.poll(() => quick.map((stream) => stream.numbers()), { timeout: 5000 }).toEqual([[1], [1]])
+      expect(held.flatMap((stream) => stream.told)).toEqual([])
+      done.resolve()
+      await expect.poll(() => held.map((stream) => stream.numbers()), { timeout: 5000 }).toEqual(hanging.map(() => [1]))
+      for (const stream of streams) stream.close()
+      await two.close()
+      await db.close()
+    }, 60_000)
+  },
+)
+
+describe('plain event streams whose turn has not come', () => {
+  it('read nothing once they are gone, or the server is closed', async () => {
+    const [gate, closing] = [deferred<void>(), deferred<void>()]
+    let asked = 0
+    const feeds: FeedSource = {
+      start: async () => undefined,
+      since: async (_topic, _after, _max, ask = (statement) => statement()) =>
+        ask(async () => {
+          asked += 1
+          await (asked <= 8 ? gate : closing).promise
+          return { gap: false, more: false, cursor: '00000000-0000-4000-8000-000000000000:1:1:', events: [] }
+        }),
+      replay: async () => [],
+      close: async () => undefined,
+    }
+    const server = await startRealtimeServer({
+      jwtSecret: secret,
+      authorize: () => true,
+      feeds,
+      limits: { perAddress: false, perAccount: false },
+    })
+    const token = await signTestToken(secret, { sub: 'a' })
+    const open = (): Promise<Stream> => new Stream().open(`${server.url}/realtime/v1/events?topic=feed:items:a`, token)
+    const gone = await Promise.all(upTo(30).map(open))
+    expect(asked).toBe(8)
+    for (const stream of gone) stream.close()
+    await expect.poll(() => server.stats().connections).toBe(0)
+    const stay = await Promise.all(upTo(20).map(open))
+    gate.resolve()
+    await expect.poll(() => asked).toBe(16)
+    await server.close()
+    closing.resolve()
+    for (const stream of stay) stream.close()
+    await new Promise((resolve) => setImmediate(resolve))
+    expect(asked).toBe(16)
+  })
+})
+
 describe('a plain event stream that reads', () => {
-  it('is told at once that a topic was closed, and keeps what is live until it has read', async () => {
+  /** One that has asked for its history, and is told it by `answer`. */
+  function reading() {
     const told: string[] = []
-    let answer!: (page: Awaited<ReturnType<KeptTopic['since']>>) => void
-    const page = new Promise<Awaited<ReturnType<KeptTopic['since']>>>((resolve) => (answer = resolve))
+    const memberships = new Map(['room:1', 'other', 'last'].map((topic) => [`realtime:${topic}`, {}]))
+    const page = deferred<Awaited<ReturnType<KeptTopic['since']>>>()
     const connection = {
       gone: false,
-      memberships: new Map([['realtime:room:1', {}]]),
+      memberships,
       terminate: () => undefined,
       sendRaw: (data: string) => told.push(data),
     } as unknown as Connection
     servePlainStream({
       connection,
       transport: { send: (data: string) => told.push(data) } as unknown as Transport,
-      kept: [{ topic: 'room:1', private: false, since: () => page }],
+      kept: [{ topic: 'room:1', private: false, since: () => page.promise }],
+      others: ['other', 'last'],
       lastEventId: null,
       drained: () => Promise.resolve(),
       runtime: {} as Runtime,
     })
-    connection.sendRaw(formatBroadcast('room:1', 'note', '{"n":1}', undefined, 'events'))
-    connection.sendRaw(
-      format({ joinRef: null, ref: null, topic: 'realtime:other', event: 'phx_close', payload: {} }, 'events'),
-    )
-    expect(told).toEqual(['event: closed\ndata: {"topic":"other"}\n\n'])
-    answer({ gap: false, more: false, cursor: '1', events: [] })
-    await expect.poll(() => told.length).toBe(3)
-    expect(told[2]).toContain('"payload":{"n":1}')
+    return {
+      told,
+      say: (topic: string, n: number) =>
+        connection.sendRaw(formatBroadcast(topic, 'note', `{"n":${n}}`, undefined, 'events')),
+      close(topic: string) {
+        const event = 'phx_close'
+        connection.sendRaw(
+          format({ joinRef: null, ref: null, topic: `realtime:${topic}`, event, payload: {} }, 'events'),
+        )
+        memberships.delete(`realtime:${topic}`)
+      },
+      answer: (cursor = '1') => page.resolve({ gap: false, more: false, cursor, events: [{ block: 'data: 0\n\n' }] }),
+    }
+  }
+  const closed = (topic: string): string => `event: closed\ndata: {"topic":"${topic}"}\n\n`
+
+  it('is told at once that a topic was closed, and keeps what is live until it has read', async () => {
+    const { told, say, close, answer } = reading()
+    say('room:1', 1)
+    close('other')
+    expect(told).toEqual([closed('other')])
+    answer()
+    await expect.poll(() => told.length).toBe(4)
+    expect(told[1]).toContain('data: 0')
+    expect(told[3]).toContain('"payload":{"n":1}')
+  })
+
+  it('is told nothing of a topic behind its end, neither what waited nor what is read', async () => {
+    const { told, say, close, answer } = reading()
+    say('other', 1)
+    say('room:1', 2)
+    say('last', 3)
+    for (const topic of ['other', 'room:1']) close(topic)
+    answer()
+    await expect.poll(() => told.length).toBe(4)
+    expect(told.slice(0, 2)).toEqual(['other', 'room:1'].map(closed))
+    expect(told[2]).toMatch(/^id: \S+\n\n$/)
+    expect(told[3]).toBe('data: {"topic":"last","event":"note","payload":{"n":3}}\n\n')
   })
 })

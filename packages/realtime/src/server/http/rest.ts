@@ -126,6 +126,10 @@ async function broadcastAll(
   return new Response(null, { status: 202 })
 }
 
+/** Rows of a page, and at most. */
+const PAGE = 500
+const MAX_PAGE = 1000
+
 /** The history of a feed, as PostgREST serves the database's function to the vendor's SDK. */
 export async function readSince(call: Call, context: RestContext): Promise<Response> {
   const { feeds, ask, runtime, admission } = context
@@ -135,13 +139,15 @@ export async function readSince(call: Call, context: RestContext): Promise<Respo
   if (!feeds) return Response.json({ code: 'PGRST202', message: 'No feeds are kept here' }, { status: 404 })
   const body = json(text)
   if ('refused' in body) return body.refused
-  const { topic, after = null, max = 500 } = (body.value ?? {}) as Readonly<Record<string, unknown>>
+  const { topic, after = null, max } = (body.value ?? {}) as Readonly<Record<string, unknown>>
   if (!isName(topic, CHANNEL) || !isFeedTopic(topic) || (after !== null && !isCursor(after))) {
     return fail(422, 'A feed and a cursor are needed')
   }
+  const most = max ?? PAGE
+  if (typeof most !== 'number' || !Number.isSafeInteger(most) || most < 1)
+    return fail(422, '`max` is a number of messages')
   const refused = admission.take(who, { feedReadsPerMinute: 1 })
   if (refused) return tooMany(refused)
-  const most = typeof max === 'number' && max >= 1 ? Math.min(Math.floor(max), 1000) : 500
   const no = (): Response =>
     Response.json({ code: '42501', message: 'You do not have permissions to read from this feed' }, { status: 403 })
   // They may be taken out of its readers, or sent out of the topic, while the policies are asked and it is read.
@@ -149,7 +155,10 @@ export async function readSince(call: Call, context: RestContext): Promise<Respo
   try {
     const may = await ask({ claims, topic, action: 'read' })
     if (may !== 'allowed') return may === 'denied' ? no() : unasked()
-    const page = await feeds.since(topic, after ?? undefined, most)
+    // As above: its database may be gone too.
+    const gone = context.gone()
+    if (gone) return gone
+    const page = await feeds.since(topic, after ?? undefined, Math.min(most, MAX_PAGE))
     if (call.isEnded()) return sessionEnded()
     const departure = watch.over()
     if (departure === 'unsure') return unasked()

@@ -33,6 +33,16 @@ export interface Broadcast {
   readonly meta?: KeptMeta | ActionMeta
 }
 
+/** Who sent a message: does not hear it. */
+export interface From {
+  readonly connection: Connection
+  /**
+   * Hears it in its place among the others after all, as its own, and by this name: of one that is empty, only where it is. Whoever
+   * shares the connection would hear it too early otherwise, and nobody could say of it where it is.
+   */
+  readonly echo?: string | undefined
+}
+
 /**
  * Says whether all of these can be taken now, so that a request is taken as a whole or not at all. A room in which nothing
  * waits takes any number: what one request has is bounded by its body.
@@ -88,7 +98,7 @@ export function pend(rooms: Rooms, messages: readonly Broadcast[]): () => void {
  * Sends a message that is kept, whose sender was told that it is. False in a room that can't follow: its members have to be told
  * that they missed something, upon which those who follow the history fetch it.
  */
-export function broadcastKept(rooms: Rooms, message: Broadcast, from?: Connection): boolean {
+export function broadcastKept(rooms: Rooms, message: Broadcast, from?: From): boolean {
   if (!fits(rooms, [message], false)) {
     rooms.runtime.counters.countRefused(ROOM_BUSY)
     return false
@@ -98,7 +108,7 @@ export function broadcastKept(rooms: Rooms, message: Broadcast, from?: Connectio
 }
 
 /** Sends a message to everybody in its room, on all servers, but for whoever sent it and does not want to hear it. */
-export function broadcast(rooms: Rooms, message: Broadcast, from?: Connection): void {
+export function broadcast(rooms: Rooms, message: Broadcast, from?: From): void {
   broadcastHere(rooms, message, from)
   rooms.outbound?.broadcast(message)
 }
@@ -107,7 +117,7 @@ export function broadcast(rooms: Rooms, message: Broadcast, from?: Connection): 
  * Sends a message to those in its room who are on this server. Of one that is kept, those who follow the history hear nothing while
  * they have yet to be told that another is missing: they would take it for news of everything before it. They read both.
  */
-export function broadcastHere(rooms: Rooms, message: Broadcast, from?: Connection): void {
+export function broadcastHere(rooms: Rooms, message: Broadcast, from?: From): void {
   const outgoing = outgoingOf(message, 'message', from)
   const { topic, private: isPrivate, meta } = message
   const isHeldBack = meta !== undefined && rooms.gapsDue.size > 0 && rooms.gapsDue.has(rooms.keyOf(topic, isPrivate))
@@ -122,14 +132,14 @@ export function broadcastHere(rooms: Rooms, message: Broadcast, from?: Connectio
  * Sends a feed's message, which nobody can be refused: what happened has happened. In a room that can't follow, all of the
  * feed that waits is replaced by one message that says so, upon which members fetch from where they are.
  */
-export function broadcastFeed(rooms: Rooms, message: Broadcast, from?: Connection): void {
+export function broadcastFeed(rooms: Rooms, message: Broadcast): void {
   const { counters } = rooms.runtime
   const queue = rooms.sending.get(rooms.keyOf(message.topic, message.private))
   // Whoever is told that there is more fetches this one too.
   if (queue?.waiting.some(({ kind }) => kind === 'more')) return counters.countRefused('FEED_REPLACED')
   if (!queue || fits(rooms, [message], false)) {
     counters.countBroadcasts(1)
-    return sendToRoom(rooms, outgoingOf(message, 'feed', from))
+    return sendToRoom(rooms, outgoingOf(message, 'feed'))
   }
   const kept = queue.waiting.filter(({ kind }) => kind !== 'feed')
   const count = queue.waiting.length - kept.length + 1
@@ -142,9 +152,10 @@ export function broadcastFeed(rooms: Rooms, message: Broadcast, from?: Connectio
   sendToRoom(rooms, outgoingOf(more, 'more'))
 }
 
-function outgoingOf(message: Broadcast, kind: Outgoing['kind'], from?: Connection): Outgoing {
+function outgoingOf(message: Broadcast, kind: Outgoing['kind'], from?: From): Outgoing {
   const { topic, event, payload, private: isPrivate, id, meta } = message
   const isAction = meta !== undefined && 'action' in meta
+  const { connection: own, echo } = from ?? {}
   return {
     topic,
     private: isPrivate,
@@ -153,12 +164,21 @@ function outgoingOf(message: Broadcast, kind: Outgoing['kind'], from?: Connectio
     said: message,
     isFor: isAction
       ? ({ followsHistory }) => followsHistory === true
-      : ({ connection, self }) => connection !== from || self,
+      : ({ connection, self }) => connection !== own || self || echo !== undefined,
     dataFor(version) {
       if (typeof payload === 'string') return formatBroadcast(topic, event, payload, meta ?? id, version)
       // Version 1 has no bytes; what can't be said there is left out.
       return version === '2.0.0' ? formatBinaryBroadcast(`${CHANNEL}${topic}`, event, payload) : undefined
     },
+    ...(own &&
+      echo !== undefined &&
+      typeof payload === 'string' && {
+        echo: {
+          of: own,
+          dataFor: (version) =>
+            formatBroadcast(topic, event, echo === '' ? 'null' : payload, { ...(meta ?? { id }), echo }, version),
+        },
+      }),
   }
 }
 

@@ -58,6 +58,7 @@ function proceed(rooms: Rooms, delivery: Delivery, start: number): void {
 /** @returns The member to go on at, once others have had their turn; `undefined` when all have it. */
 function deliver(rooms: Rooms, { members, outgoing, built }: Delivery, start: number): number | undefined {
   const { clock, counters } = rooms.runtime
+  const present = rooms.members(outgoing.topic, outgoing.private)
   const until = clock.monotonic() + SLICE_MS
   let sent = 0
   for (let index = start; index < members.length; index++) {
@@ -66,15 +67,26 @@ function deliver(rooms: Rooms, { members, outgoing, built }: Delivery, start: nu
       return index
     }
     const member = members[index] as Membership
-    const { version } = member.connection
-    if (!built.has(version)) built.set(version, outgoing.dataFor(version))
-    const data = built.get(version)
+    // It was told that it is out while others had their turn.
+    if (start > 0 && !present.has(member)) continue
+    const data = dataFor(member, outgoing, built)
     if (data === undefined) continue
     sent += 1
     sendTo(rooms, member, data)
   }
   counters.countDeliveries(sent)
   return undefined
+}
+
+function dataFor(
+  { connection }: Membership,
+  outgoing: Outgoing,
+  built: Delivery['built'],
+): string | Uint8Array | undefined {
+  const { version } = connection
+  if (outgoing.echo?.of === connection) return outgoing.echo.dataFor(version)
+  if (!built.has(version)) built.set(version, outgoing.dataFor(version))
+  return built.get(version)
 }
 
 /** A member whose connection fails loses it; the others hear. */

@@ -53,6 +53,8 @@ export interface Outgoing {
   /** Built once for each format, when its turn comes; `undefined` where it can't be said in that. */
   dataFor(format: Format): string | Uint8Array | undefined
   isFor(member: Membership): boolean
+  /** What one of its connections gets in place of that. */
+  readonly echo?: { readonly of: Connection; dataFor(format: Format): string | undefined }
   /** As whoever follows the room is shown it. */
   readonly said?: { readonly event: string; readonly payload: string | Uint8Array }
 }

@@ -50,9 +50,11 @@ export async function onBroadcast(
   }
   // Its session may have been ended, or it sent away, while the policies were asked.
   if (!isStill(membership, frame)) return
-  const acknowledge = (answer: Answer): void => {
-    if (membership.ack) reply(connection, frame, 'ok', answer)
+  const acknowledge = (answer: Answer, isEchoed?: boolean): void => {
+    if (membership.ack) reply(connection, frame, 'ok', isEchoed ? { ...answer, echo: true } : answer)
   }
+  const from = { connection, echo: content instanceof Uint8Array ? undefined : echoOf(payload) }
+  const isEchoed = from.echo !== undefined
   const once = onceOf(membership, claims, event, said)
   // One that its account sends again because the answer was lost has the answer of the first, also where that is still to come.
   for (let known = once && rooms.taken.find(once); known; known = once && rooms.taken.find(once)) {
@@ -63,17 +65,15 @@ export async function onBroadcast(
   const message = { topic, event, payload: content, private: membership.private, once }
   if (!hasRoomFor(rooms, [message])) return no(ROOM_BUSY)
   if (!context.history?.keeps(topic, membership.private)) {
-    broadcast(rooms, message, connection)
+    broadcast(rooms, message, from)
     if (once) rooms.taken.add(once, {})
-    return acknowledge({})
+    return acknowledge({}, isEchoed)
   }
   if (typeof content !== 'string') return no(refusal('PAYLOAD_INVALID', 'A topic that is kept carries no bytes'))
   try {
-    const published = context.history
-      .publish([message], { from: connection, by: claims.sub })
-      .then(([said]) => ({ ...said }))
+    const published = context.history.publish([message], { from, by: claims.sub }).then(([said]) => ({ ...said }))
     if (once) rooms.taken.add(once, published)
-    acknowledge(await published)
+    acknowledge(await published, isEchoed)
   } catch (error) {
     const why = whyUnstorable(error)
     if (why) return no(refusal(why, UNSTORABLE_TEXTS[why]))
@@ -121,6 +121,11 @@ export async function onPresence(
   if (key === '') membership.presence = { enabled, key: ownKey(claims, context.presenceKey) }
   track(membership, state, rooms, replaced)
   reply(connection, frame, 'ok', {})
+}
+
+/** The name under which its sender wants to hear a message, if it does. */
+function echoOf({ echo }: Readonly<Record<string, unknown>>): string | undefined {
+  return typeof echo === 'string' && echo.length <= 64 ? echo : undefined
 }
 
 /**

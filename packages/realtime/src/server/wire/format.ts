@@ -26,15 +26,24 @@ export function formatText({ joinRef, ref, topic, event, text }: TextFrame, vers
   return `{"topic":${name},"event":${what},"payload":${text},"ref":${own},"join_ref":${join}}`
 }
 
+/** What is said to who sent a message, and not kept. `echo`: what they called it. */
+interface Echo {
+  readonly id?: string | undefined
+  readonly echo: string
+}
+
+const isKept = (said: string | KeptMeta | ActionMeta | Echo | undefined): said is KeptMeta | ActionMeta =>
+  typeof said === 'object' && 'cursor' in said
+
 /** A broadcast whose payload is text, for one format. `said`: its id, or all that is said of a message that is kept. */
 export function formatBroadcast(
   topic: string,
   event: string,
   text: string,
-  said: string | KeptMeta | ActionMeta | undefined,
+  said: string | KeptMeta | ActionMeta | Echo | undefined,
   as: Format,
 ): string {
-  if (as === 'events') return broadcastEvent(topic, event, text, typeof said === 'string' ? undefined : said)
+  if (as === 'events') return broadcastEvent(topic, event, text, isKept(said) ? said : undefined)
   const name = JSON.stringify(event)
   const meta = said === undefined ? '' : `,"meta":${JSON.stringify(typeof said === 'string' ? { id: said } : said)}`
   const payload = `{"type":"broadcast","event":${name},"payload":${text}${meta}}`
@@ -48,6 +57,8 @@ export interface EventHeader {
   readonly cursor?: unknown
   /** It says nothing but that there is something to be read, where the topic has a history. */
   readonly more?: boolean
+  /** The topic that was closed, where it says that. */
+  readonly closed?: string
 }
 
 /** A message as a server-sent event, behind its header. */
@@ -69,9 +80,6 @@ function broadcastEvent(topic: string, event: string, payload: string, meta?: Ke
 function endingEvent({ topic, event }: Frame): string {
   const name = topic.slice(CHANNEL.length)
   const kind = event === 'phx_close' ? 'closed' : event === 'phx_error' ? 'gap' : undefined
-  const header: EventHeader = kind === 'gap' ? { topic: name, more: true } : {}
+  const header: EventHeader = kind === 'gap' ? { topic: name, more: true } : { closed: name }
   return kind ? `${JSON.stringify(header)}\nevent: ${kind}\ndata: ${JSON.stringify({ topic: name })}\n\n` : ''
 }
-
-/** Does a message of a plain stream, with its header, say that a topic was closed? */
-export const isClosing = (data: string): boolean => data.startsWith('{}\nevent: closed\n')

@@ -157,7 +157,7 @@ describe('a broadcast of bytes', () => {
 it('tells plain event streams of an end and of a gap, and of nothing else of the protocol', () => {
   const written = (event: string): string =>
     format({ joinRef: null, ref: null, topic: 'realtime:t', event, payload: {} }, 'events')
-  expect(written('phx_close')).toBe('{}\nevent: closed\ndata: {"topic":"t"}\n\n')
+  expect(written('phx_close')).toBe('{"closed":"t"}\nevent: closed\ndata: {"topic":"t"}\n\n')
   expect(written('phx_error')).toBe('{"topic":"t","more":true}\nevent: gap\ndata: {"topic":"t"}\n\n')
   expect([written('system'), written('constructor')]).toEqual(['', ''])
 })

@@ -45,6 +45,7 @@ export function createFickleServer(random: () => number, clock: Clock): FickleSe
   const joined = new Map<string, { readonly handlers: SubscriptionHandlers; readonly user: string | undefined }>()
   /** By topic, of each message the history that it is in. */
   const kept = new Map<string, number[]>()
+  const pageLength = random() < 0.5 ? 2 : 1000
   let epoch = 0
   let latest: string | undefined
 
@@ -88,10 +89,13 @@ export function createFickleServer(random: () => number, clock: Clock): FickleSe
           const cursor = snapshot(of(topic).length)
           const all = of(topic).flatMap((its, n) => (its === epoch ? [n] : []))
           const found = wish ? all.slice(-5) : after === undefined ? [] : since(topic, after)
-          const events = (found ?? []).map((n) => message(topic, n, user) as unknown as FeedEvent)
+          const page = (found ?? []).slice(0, wish ? undefined : pageLength)
+          const more = page.length < (found?.length ?? 0)
+          const end = more ? snapshot((page.at(-1) ?? 0) + 1) : cursor
+          const events = page.map((n) => message(topic, n, user) as unknown as FeedEvent)
           await pause(300)
           if (mood.failsToRead) throw new DriverError('fickle', 'busy', { retryable: true })
-          return { events, cursor, gap: found === undefined, more: false }
+          return { events, cursor: end, gap: found === undefined, more }
         },
         setToken() {},
         async leave() {

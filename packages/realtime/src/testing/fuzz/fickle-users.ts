@@ -6,6 +6,7 @@ const KINDS = [
   'plain',
   'history',
   'typed',
+  'typed rewind',
   'from',
   'typed from',
   'rewind',
@@ -30,6 +31,16 @@ interface View {
   /** Missed, as long as nobody has said so. */
   lost: string | undefined
   stop(): void
+  /** Leaves, and another goes on from where it was. */
+  handOver?(): void
+}
+
+/** A subscriber that goes on from where another was. */
+interface Before extends Pick<View, 'topic' | 'name' | 'last' | 'lost'> {
+  readonly owner: string
+  readonly from: string
+  readonly heard: Set<number>
+  readonly isSynced: boolean
 }
 
 /** One run of a client: its world, and what was wrong. */
@@ -47,24 +58,25 @@ interface Run {
 }
 
 /** Opens a channel or a feed that notes what it should not have been told. */
-function open(run: Run): void {
+function open(run: Run, before?: Before): void {
   const { random, server, client, views, broken, pause } = run
   if (run.isClosed) return
   const pick = <T>(list: readonly T[]): T => list[Math.floor(random() * list.length)] as T
-  const kind: Kind = pick(KINDS)
+  const kind: Kind = before ? pick(['from', 'typed from'] as const) : pick(KINDS)
   const isFeed = /feed|rows/.test(kind)
-  const owner = pick(['x', 'y'])
+  const owner = before?.owner ?? pick(['x', 'y'])
   const topic = isFeed ? `feed:items:${owner}` : `room:${owner}`
-  const from = kind.endsWith('from') ? server.position(topic) : undefined
+  const from = before?.from ?? (kind.endsWith('from') ? server.position(topic) : undefined)
   /** Whoever does not say where to begin begins with the first that is told. */
-  let isSynced = from !== undefined
-  let heard = new Set<number>()
+  let isSynced = before?.isSynced ?? from !== undefined
+  let heard = before?.heard ?? new Set<number>()
+  let isLive = false
   const view: View = {
     topic,
-    name: `#${views.length} ${kind}`,
-    last: server.count(topic) - 1,
+    name: `#${views.length} ${kind}${before ? ` after ${before.name}` : ''}`,
+    last: before?.last ?? server.count(topic) - 1,
     isOver: false,
-    lost: undefined,
+    lost: before?.lost,
     stop: () => undefined,
   }
   views.push(view)
@@ -84,6 +96,7 @@ function open(run: Run): void {
     if (what < 0.02) end(view)
     else if (what < 0.04) open(run)
     else if (what < 0.06) end(pick(views))
+    else if (what < 0.1) view.handOver?.()
   }
   const onMessage = ({ n, to }: Told): void => {
     alive('a message')
@@ -132,7 +145,7 @@ function open(run: Run): void {
   const options: ChannelOptions = {
     history: kind !== 'plain',
     from,
-    rewind: kind === 'rewind' ? 5 : undefined,
+    rewind: kind.endsWith('rewind') ? 5 : undefined,
     events: kind.startsWith('typed')
       ? { INSERT: { '~standard': { version: 1, vendor: 'test', validate } } }
       : undefined,
@@ -141,7 +154,17 @@ function open(run: Run): void {
   channel.on('INSERT', (data) => onMessage(data as unknown as Told))
   channel.onGap(onGap)
   channel.onError(() => alive('an error'))
+  channel.onReady((ready) => (isLive = ready))
   view.stop = () => channel.leave()
+  if (kind === 'plain') return
+  view.handOver = () => {
+    const { position } = channel
+    const { name, last, lost } = view
+    if (view.isOver) return
+    end(view)
+    if (position !== undefined) open(run, { topic, owner, from: position, heard, last, lost, isSynced, name })
+    else if (heard.size > 0 && isLive) broken.push(`${name}: has no position though it heard ${last}`)
+  }
 }
 
 function end(view: View): void {
@@ -194,11 +217,18 @@ export async function runFickleUsers(seed: number, tokens: readonly string[]): P
   const topics = ['room:x', 'room:y', 'feed:items:x', 'feed:items:y']
   /** What happens, each as often as its number of a hundred says. */
   const happenings: readonly (readonly [share: number, happen: () => void])[] = [
-    [14, () => open(run)],
-    [20, () => server.commit(pick(topics))],
+    [10, () => open(run)],
+    [12, () => views.length > 0 && pick(views).handOver?.()],
+    [
+      20,
+      () => {
+        const topic = pick(topics)
+        for (let left = random() < 0.3 ? 3 : 1; left > 0; left--) server.commit(topic)
+      },
+    ],
     [6, () => server.drop(random() < 0.5 ? undefined : pick(topics))],
     [
-      10,
+      6,
       () => {
         token = pick([...tokens, undefined])
         client.refreshToken().catch(() => undefined)
