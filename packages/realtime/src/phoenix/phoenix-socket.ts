@@ -305,11 +305,9 @@ interface Limits {
   readonly presence_bytes: number
 }
 
-/** The server's word, as far as it can be trusted. */
-function spreadOf(value: unknown): number | undefined {
-  const ms = Number(value)
-  return ms >= 0 ? Math.min(ms, 60_000) : undefined
-}
+/** The server's word, as far as it can be trusted. Also where it is a number as text. */
+const spreadOf = (value: unknown): number | undefined =>
+  (value as number) >= 0 ? Math.min(value as number, 60_000) : undefined
 
 const passing = (message: string): DriverError => new DriverError('embedded', message, { retryable: true })
 const lost: DriverError = passing('The connection was lost.')
