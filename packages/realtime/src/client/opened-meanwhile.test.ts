@@ -147,7 +147,7 @@ it.each(['room', 'feed:items:x'])(
   },
 )
 
-describe('a channel with schemas that begins with the latest of none', () => {
+describe('a channel with schemas', () => {
   let read = (): void => {}
   const slow: StandardSchema<{ n: number }, { n: number }> = {
     '~standard': {
@@ -160,7 +160,27 @@ describe('a channel with schemas that begins with the latest of none', () => {
     },
   }
 
-  it('says where it is while its first message is read, and is gone on from there', async () => {
+  it('that is opened while its topic is joined again is where the first of a page was, while the others are read', async () => {
+    listen('room', { history: true })
+    await spend(200)
+    fake.drop()
+    await spend(100)
+    const typed = listen('room', { history: true, events: { note: slow } } as ChannelOptions)
+    last = 3
+    await spend(3000)
+    let from: string | undefined
+    typed.channel.on('note', () => {
+      from = typed.channel.position
+      typed.channel.leave()
+    })
+    read()
+    await spend(100)
+    const next = listen('room', { from: from as string })
+    await spend(3000)
+    expect([typed.heard, next.heard]).toEqual([[1], [2, 3]])
+  })
+
+  it('that begins with the latest of none says where it is while its first message is read, and is gone on from there', async () => {
     const other = listen('room', { history: true })
     const first = listen('room', { rewind: 10, events: { note: slow } } as ChannelOptions)
     await spend(300)

@@ -118,7 +118,7 @@ function followReading(
   let reading: Reading | undefined
   const now = (): Reading => {
     if (reading?.own !== topic.membership)
-      reading = { own: topic.membership, pending: 0, told: beginning.isOver ? undefined : from }
+      reading = { own: topic.membership, pending: 0, told: beginning.isOver ? position() : from }
     return reading
   }
   const onLive = (): void => {
