@@ -29,6 +29,12 @@ const RULES = [
     allowed: [],
   },
   {
+    what: 'a listener that ends with a signal, by which Node keeps all that it refers to for as long as the process lives: take it off',
+    pattern: /addEventListener\??\.?\(.*\bsignal(?:: .*)?\s*\}/,
+    // Events of a page, and where there is no `AbortSignal.any`: neither is Node.
+    allowed: ['realtime/src/base/page.ts', 'core/src/time/any-signal.ts'],
+  },
+  {
     what: 'a variable that is not trimmed, as Windows shells and CRLF files leave a space or a line break behind it: use `readEnv`',
     pattern: /\b(?:env|processEnv\(\))\[/,
     // The first is `readEnv` itself, the second splits at white space, the third refuses it.

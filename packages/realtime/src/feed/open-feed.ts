@@ -77,6 +77,7 @@ export function openFeed<Row>(
       }
     }
   }
+  let forget = (): void => {}
   const loadOwed = (): void => {
     const { state, signal: stay } = topic.membership
     if (!snapshot || !isOwed || state !== 'connected' || stay.aborted || signal.aborted) return
@@ -90,7 +91,9 @@ export function openFeed<Row>(
       tellOf(undefined)
       owe()
     }
-    stay.addEventListener('abort', begin, { once: true, signal })
+    forget()
+    stay.addEventListener('abort', begin, { once: true })
+    forget = () => stay.removeEventListener('abort', begin)
     void load(snapshot, loading.signal)
   }
   /** Begins anew: what is being loaded is of before, and so are the changes that wait for it. */
@@ -101,7 +104,11 @@ export function openFeed<Row>(
     isOwed = true
     loadOwed()
   }
-  signal.addEventListener('abort', () => loading?.abort(), { once: true })
+  const stop = (): void => {
+    loading?.abort()
+    forget()
+  }
+  signal.addEventListener('abort', stop, { once: true })
 
   for (const type of ['INSERT', 'UPDATE', 'DELETE'] as const) {
     channel.on(type, (payload) => {
