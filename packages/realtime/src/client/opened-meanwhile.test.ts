@@ -217,6 +217,50 @@ it('an end of a history that is replaced while a beginning is read is told once,
   expect(first.heard).toEqual([1])
 })
 
+it('a beginning of which two pages have a gap tells what comes meanwhile once', async () => {
+  listen('room', { history: true })
+  await spend(200)
+  let answer = (): void => {}
+  const held = new Promise<void>((resolve) => (answer = resolve))
+  fake.override.since = async (_topic, after) => {
+    // What was kept too long ago is told no more, whichever page it is on.
+    if (after === at(1)) return { events: [], cursor: at(2), gap: true, more: true }
+    if (after === at(2)) return { events: [message('room', 2)], cursor: at(3), gap: true, more: true }
+    await held
+    return { events: [message('room', 3)], cursor: at(4), gap: false, more: false }
+  }
+  const { heard } = listen('room', { from: at(1) })
+  await spend(100)
+  say('room', 3)
+  answer()
+  await spend(100)
+  expect(heard).toEqual([2, 3, 'gap'])
+})
+
+it('a gap that is read before the connection is lost again is told, and a position is before it until then', async () => {
+  const { heard, channel } = listen('room', { history: true })
+  await spend(200)
+  const before = channel.position as string
+  expect(before).toBe(at(1))
+  let fails = true
+  fake.override.since = async (_topic, after) => {
+    if (after === at(1)) return { events: [message('room', 2)], cursor: at(3), gap: true, more: true }
+    if (fails) throw new DriverError('fake', 'lost', { retryable: true })
+    return { events: [message('room', 3)], cursor: at(4), gap: false, more: false }
+  }
+  fake.drop()
+  await spend(2000)
+  expect(heard).toEqual([2])
+  // Whoever goes on from there is told it too.
+  expect(channel.position).toBe(before)
+  fails = false
+  let told: string | undefined
+  channel.onGap(() => (told = channel.position))
+  await spend(60_000)
+  expect(heard).toEqual([2, 3, 'gap'])
+  expect([told, channel.position]).toEqual([at(4), at(4)])
+})
+
 it('who leaves after a message that came before a beginning could be read hears neither it again nor less than the rest', async () => {
   const answers = fake.override.since
   fake.override.since = (topic, after, latest) => {

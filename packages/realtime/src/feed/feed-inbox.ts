@@ -20,8 +20,10 @@ export interface FeedInbox {
   receive(event: string, payload: unknown, meta?: unknown): boolean
   /** A message of this client's own, which it does not hear. */
   sent(id: string): void
-  /** How far it has heard; `undefined` before that is known. */
+  /** How far it has heard, and up to where nothing is missing that has yet to be told; `undefined` before that is known. */
   readonly position: string | undefined
+  /** It has been told that something is missing. */
+  told(): void
   /** Where the last catch-up came to, before what had come meanwhile was handed on. */
   readonly caughtUp: string | undefined
   /**
@@ -64,6 +66,8 @@ export function createFeedInbox(
   let caughtUp: string | undefined
   let early: (readonly [event: string, payload: unknown, meta: unknown])[] | undefined
   let unknown = isLate === true
+  /** Where it was before what is missing, until that is told: whoever goes on from here hears of it. */
+  let owed: string | undefined
   const believes = !topic || isFeed(topic.options)
   const stampOf = (payload: unknown): Stamped['_msc'] => (believes ? (Object(payload) as Stamped)._msc : undefined)
   const sentIds = new Set<string>()
@@ -116,7 +120,10 @@ export function createFeedInbox(
       isBehind = false
     },
     get position() {
-      return position ? String(position) : cursor
+      return owed ?? (position ? String(position) : cursor)
+    },
+    told() {
+      owed = undefined
     },
     get caughtUp() {
       return caughtUp
@@ -142,6 +149,11 @@ export function createFeedInbox(
       for (let more = since !== undefined; more;) {
         const page = await inTime('history', async (signal) => since?.(cursor, signal))
         if (!page || page.gap) missing = true
+        if (page?.gap) {
+          // Also where the next page can't be had: what comes then is asked for behind this one.
+          unknown = true
+          owed ??= cursor
+        }
         // Of a cursor that is not ours nobody knows whether it tells twice.
         const isExact = isCursor(page?.cursor)
         const reach = alongPage(page?.gap ? undefined : cursor, page?.cursor ?? '')

@@ -54,6 +54,9 @@ export function openHistory(
   const wanted = { from: asked.from, rewind: validRewind(topic, asked.rewind) }
   const beginning: Beginning = { told: wanted.from, isOver: !(wanted.rewind || wanted.from), ahead: [] }
   const position = (): string | undefined => furthest(topic, beginning)
+  const onGap = (): void => topic.membership.inbox?.told()
+  if (topic.membership.state === 'connected') onGap()
+  hearFirst(member, ['onGap', onGap])
   const heard = member.read ? followReading(topic, member, wanted.from, position, beginning) : position
   // The topic may be further than a channel whose beginning is still to come.
   let last: readonly [position: string | undefined] | undefined
@@ -69,6 +72,13 @@ export function openHistory(
     member.tell = tell
     for (const message of early) tell(...message)
   } else void begin(topic, member, wanted, beginning, tell, early).then(() => (beginning.isOver = true))
+}
+
+/** Before the application, which may ask where it is. */
+function hearFirst({ hears }: Member, ...own: readonly Handler[]): void {
+  const others = [...hears]
+  hears.clear()
+  for (const each of [...own, ...others]) hears.add(each)
 }
 
 /** Where the topic is, and past what the beginning had before the topic heard of it. */
@@ -149,10 +159,7 @@ function followReading(
     ['onAction', (action: { readonly position: string }) => tellOf(action.position)],
     ['onReady', (isReady: boolean) => isReady && onLive()],
   ]
-  // Before the application's, which may ask where they are.
-  const others = [...member.hears]
-  member.hears.clear()
-  for (const each of [...own, ...others]) member.hears.add(each)
+  hearFirst(member, ...own)
   return () => {
     const { own: membership, pending, told } = now()
     if (pending === 0) return position()
@@ -224,9 +231,10 @@ async function begin(
         continue
       }
       missing = pages.some(({ gap }) => gap)
-      ends = pages
-        .filter((_page, nth) => pages[nth + 1]?.gap ?? true)
-        .flatMap(({ cursor }) => Position.of(cursor) ?? [])
+      ends = pages.reduce<Position[]>((before, { cursor }) => {
+        const end = Position.of(cursor)
+        return end ? [...before.filter((each) => !each.isOf(cursor)), end] : before
+      }, [])
       ids = latestIds(pages)
       member.tell = tell
       const handOn = createInbox([member], own.signal, name)

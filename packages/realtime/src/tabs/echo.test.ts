@@ -184,3 +184,20 @@ it('what a tab sends is answered while another has the topic joined anew, with p
   expect(await Promise.all(sent)).toEqual(sent.map(() => ({ state: 'sent' })))
   expect(witness.heard).toEqual([0, 1, 2, 3, 4])
 })
+
+it('a tab that opens its channel anew hears nothing of what it has sent before', async () => {
+  const url = `http://127.0.0.1:${proxy.port}/realtime/v1`
+  const [one, two] = [tab('1', embedded({ url })), tab('2', embedded({ url }))]
+  const sender = await listen(one, 'not kept', {})
+  const other = await listen(two, 'not kept', {})
+  proxy.delay(20)
+  const sent = sender.channel.broadcast('note', { n: 'mine' }).catch(() => undefined)
+  // It is on its way.
+  await new Promise((resolve) => setTimeout(resolve, 5))
+  sender.channel.leave()
+  const again = await listen(one, 'not kept', {})
+  await sent
+  await other.channel.broadcast('note', { n: 'later' })
+  await expect.poll(() => again.heard.filter((each) => each !== 'gap')).toEqual(['later'])
+  expect(other.heard).toEqual(['mine'])
+})

@@ -16,6 +16,7 @@ export interface Leader {
 }
 
 interface Member {
+  /** Begins with the tab and a dot. */
   readonly sub: string
   readonly tab: string
   readonly shared: Shared
@@ -62,14 +63,11 @@ export function createLeader(driver: RealtimeDriver, tell: (tab: string, answer:
             const isAction = action !== undefined
             return tellAll(shared, { message }, isAction ? ({ followsHistory }) => followsHistory === true : undefined)
           }
-          // To the tab that has sent it, it says only where it is.
+          // To the tab that has sent it, which may have opened its channel anew since, it says only where it is.
+          const isOwn = ({ tab }: Member): boolean => String(echo).startsWith(`${tab}.`)
           const others = [event, payload, ...('id' in said ? [said] : [])]
-          tellAll(shared, { message: others }, ({ sub }) => sub !== echo)
-          tellAll(
-            shared,
-            { message: [event, null, meta] },
-            ({ sub, followsHistory }) => sub === echo && !!followsHistory,
-          )
+          tellAll(shared, { message: others }, (member) => !isOwn(member))
+          tellAll(shared, { message: [event, null, meta] }, (member) => isOwn(member) && !!member.followsHistory)
         },
         onPresence: (presence) => tellAll(shared, { presence: (shared.presence = presence) }),
         onDown: (reason, spreadMs) => lose(shared, reason, spreadMs),
