@@ -1,4 +1,5 @@
 import type { Format } from '../wire/format.ts'
+import type { RoomMembers } from './room-members.ts'
 import type { Membership, Outgoing, RoomQueue, Rooms } from './rooms.ts'
 
 /** How long one message may keep the event loop: a large room must not stall everybody else. */
@@ -25,21 +26,24 @@ export function weigh(rooms: Rooms, queue: RoomQueue, bytes: number): void {
 interface Delivery {
   readonly key: string
   readonly members: readonly Membership[]
+  /** The room, and how many had left it before. */
+  readonly room: RoomMembers | undefined
+  readonly left: number
   readonly outgoing: Outgoing
   readonly built: Map<Format, string | Uint8Array | undefined>
 }
 
 function begin(rooms: Rooms, key: string, outgoing: Outgoing): void {
   let members: Membership[] = []
+  const room = rooms.room(outgoing.topic, outgoing.private)
   rooms.runtime.attempt('send to a room', () => {
     outgoing.onTurn?.()
-    const room = rooms.room(outgoing.topic, outgoing.private)
     if (!room) return
     room.countMessage(rooms.window.number)
     members = [...room].filter((member) => outgoing.isFor(member))
   })
   if (rooms.followed.size > 0) rooms.runtime.attempt('follow a room', () => rooms.followed.get(key)?.(outgoing))
-  proceed(rooms, { key, members, outgoing, built: new Map() }, 0)
+  proceed(rooms, { key, members, room, left: room?.left ?? 0, outgoing, built: new Map() }, 0)
 }
 
 /** Goes on at a member. What can't be said reaches nobody, and is no reason to stop what waits behind it. */
@@ -56,9 +60,8 @@ function proceed(rooms: Rooms, delivery: Delivery, start: number): void {
 }
 
 /** @returns The member to go on at, once others have had their turn; `undefined` when all have it. */
-function deliver(rooms: Rooms, { members, outgoing, built }: Delivery, start: number): number | undefined {
+function deliver(rooms: Rooms, { members, room, left, outgoing, built }: Delivery, start: number): number | undefined {
   const { clock, counters } = rooms.runtime
-  const present = rooms.members(outgoing.topic, outgoing.private)
   const until = clock.monotonic() + SLICE_MS
   let sent = 0
   for (let index = start; index < members.length; index++) {
@@ -68,7 +71,7 @@ function deliver(rooms: Rooms, { members, outgoing, built }: Delivery, start: nu
     }
     const member = members[index] as Membership
     // It was told that it is out while others had their turn.
-    if (start > 0 && !present.has(member)) continue
+    if (room?.left !== left && !room?.has(member)) continue
     const data = dataFor(member, outgoing, built)
     if (data === undefined) continue
     sent += 1

@@ -28,6 +28,8 @@ const LATE_MS = 10 * 60_000
 export class RoomMembers extends Set<Membership> {
   readonly topic: string
   readonly private: boolean
+  /** How many have left: whoever has a copy of the members knows by it whether they are all still here. */
+  left = 0
   #window = 0
   #messages = 0
   #messagesBefore = 0
@@ -38,6 +40,12 @@ export class RoomMembers extends Set<Membership> {
     super()
     this.topic = topic
     this.private = isPrivate
+  }
+
+  override delete(member: Membership): boolean {
+    const wasHere = super.delete(member)
+    if (wasHere) this.left += 1
+    return wasHere
   }
 
   /** Counts one message to the room. */
