@@ -339,6 +339,8 @@ describe('limits of requests', () => {
     const server = await serve({ limits: { perAccount: { eventStreams: 2 } } })
     const token = await signTestToken(jwtSecret, { sub: 'a' })
     const endings: AbortController[] = []
+    // A response that nobody has any more is ended by the runtime.
+    const responses: Response[] = []
     const listen = async (): Promise<number> => {
       const ending = new AbortController()
       endings.push(ending)
@@ -346,12 +348,14 @@ describe('limits of requests', () => {
         headers: { authorization: `Bearer ${token}` },
         signal: ending.signal,
       })
+      responses.push(response)
       return response.status
     }
     expect([await listen(), await listen(), await listen()]).toEqual([200, 200, 429])
     endings[0]?.abort()
     await expect.poll(() => server.stats().connections).toBe(1)
     expect(await listen()).toBe(200)
+    expect(responses).toHaveLength(4)
     for (const ending of endings) ending.abort()
   })
 })

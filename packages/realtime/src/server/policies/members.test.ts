@@ -152,7 +152,11 @@ describe.each(databases.map((open) => [open.name.replace('open', '').toLowerCase
       expect(ana.feed).toBe('SUBSCRIBED')
       await db.exec('truncate label_members')
       expect(await ana.closed).toMatch(/may not read/)
+      await addMember('ben')
+      const witness = await listen(await tokenOf('ben'))
       await writeAll()
+      // The server has handed on what was written before she is back.
+      await expect.poll(() => witness.heard).toEqual(['INSERT', 'UPDATE', 'DELETE'])
       await addMember('ana')
       const again = await listen(await tokenOf('ana'))
       expect(again.feed).toBe('SUBSCRIBED')
