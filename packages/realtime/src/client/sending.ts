@@ -330,8 +330,9 @@ async function send(
   try {
     const stamp = newStamp(tools)
     const message: unknown = stamped(payload, tools, stamp)
-    noteSent(tools, `${event} ${stamp.id}`)
     const isBytes = message instanceof Uint8Array
+    // Where nothing is read out of a history it would only take the place of what is.
+    if (echo !== undefined && message !== payload) noteSent(tools, `${event} ${stamp.id}`)
     // JSON leaves these out, and no driver could tell. What has a `toJSON` still is what that makes nothing of.
     const { toJSON } = Object(payload) as { readonly toJSON?: unknown }
     if (/undefined|function|symbol/.test(typeof message) || toJSON) writable(refuse, name, payload)

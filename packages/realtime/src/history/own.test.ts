@@ -43,7 +43,12 @@ describe('a sender whose answer was lost', () => {
   let server: RealtimeServer
   const clients: Realtime[] = []
   beforeEach(() => {
-    server = createRealtimeServer({ jwtSecret, authorize: () => true, history: [{ topics: '*' }] })
+    server = createRealtimeServer({
+      jwtSecret,
+      authorize: () => true,
+      history: [{ topics: 'room' }, { topics: 'kept' }],
+      limits: { framesPerSecond: 100_000, perAccount: false },
+    })
   })
   afterEach(async () => {
     await Promise.all(clients.splice(0).map((client) => client.close()))
@@ -92,5 +97,21 @@ describe('a sender whose answer was lost', () => {
       'own',
       'of another',
     ])
+  })
+
+  it('is known by it however much was sent since where nothing is kept', async () => {
+    const client = await connect('ana')
+    const [room, hall] = [client.channel('kept', { history: true }), client.channel('hall')]
+    await Promise.all([room.ready, hall.ready])
+    const from = room.position as string
+    await room.broadcast('note', { n: 'own' })
+    for (let n = 0; n < 5100; n++) await hall.broadcast('moved', { n })
+    room.leave()
+    const next = client.channel('kept', { from })
+    const heard: unknown[] = []
+    next.on('note', ({ n }) => heard.push(n))
+    await next.ready
+    await server.publish({ topic: 'kept', event: 'note', payload: { n: 'later' }, private: false })
+    await expect.poll(() => heard).toEqual(['later'])
   })
 })
